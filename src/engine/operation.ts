@@ -1,0 +1,66 @@
+import type { Clock } from '../clock.ts';
+import type { ConnectionPool } from '../connection/connection-pool.ts';
+import type { ScriptRunner } from '../connection/script-runner.ts';
+import type { Fact, Outcome } from '../fact.ts';
+import type { Plan, ProviderConfig } from '../plan/plan.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import type { Logs } from '../state/logs.ts';
+import type { Store } from '../state/store.ts';
+import type { StepKind } from '../step.ts';
+
+/** What operations are made of; built once by the command line, or by a test. */
+export interface Wiring {
+  readonly store: Store;
+  readonly logs: Logs;
+  readonly connections: ConnectionPool;
+  readonly runner: ScriptRunner;
+  readonly clock: Clock;
+  /** Opens a provider; called once per configuration and operation. */
+  provider(config: ProviderConfig): Promise<Provider>;
+  /** `user@host`. */
+  readonly owner: string;
+  /** Most scripts that run at the same time. */
+  readonly parallelism: number;
+  /** Milliseconds to wait for a deployment that is locked. */
+  readonly lockTimeout: number;
+  /** Told everything as it happens, in order, after it is recorded; `state` is live: read, do not keep. */
+  observe(event: EngineEvent, state: DeploymentState): void;
+}
+
+export type EngineEvent =
+  | { readonly type: 'fact'; readonly fact: Fact }
+  /** A step begins; nothing is recorded of those that may be repeated without harm. */
+  | { readonly type: 'step-began'; readonly machine: string; readonly step: StepKind; readonly attempt: number }
+  /** Masked output of a script, whole lines without line breaks. */
+  | { readonly type: 'output'; readonly machine: string; readonly step: StepKind; readonly lines: readonly string[] }
+  | { readonly type: 'warning'; readonly message: string };
+
+export interface UpRequest {
+  readonly plan: Plan;
+  /** Take over a live deployment of this name that another plan file made. */
+  readonly adopt: boolean;
+}
+
+export interface DownRequest {
+  readonly deployment: string;
+  /** The recorded plan; null with `skipTeardown`, when it cannot be read any more. */
+  readonly plan: Plan | null;
+  readonly skipTeardown: boolean;
+}
+
+export interface OperationResult {
+  readonly outcome: Outcome;
+  readonly state: DeploymentState;
+  /** False: there was nothing to do, no provider was asked and no script ran. */
+  readonly worked: boolean;
+}
+
+/**
+ * Brings a deployment to what its plan says. Rejects with `LockedError`, `StateError`, `UsageError` (a live
+ * deployment of another plan file) or `OperationError` (the providers' checks found problems: nothing was launched).
+ */
+export declare function up(wiring: Wiring, request: UpRequest, options: { readonly signal: AbortSignal }): Promise<OperationResult>;
+
+/** Tears a deployment down, levels in reverse order; goes on whatever fails. */
+export declare function down(wiring: Wiring, request: DownRequest, options: { readonly signal: AbortSignal }): Promise<OperationResult>;

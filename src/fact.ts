@@ -1,0 +1,135 @@
+import type { Failure } from './failure.ts';
+import type { Access, Addresses } from './machine.ts';
+import type { Sensitive } from './sensitive.ts';
+import type { StepKind } from './step.ts';
+
+export type OperationKind = 'up' | 'down';
+export type Outcome = 'succeeded' | 'failed' | 'interrupted';
+
+/** What a deployment keeps of the plan that it was last brought to. */
+export interface PlanRecord {
+  readonly digest: string;
+  /** Absolute path of the plan file. */
+  readonly path: string;
+  readonly name: string;
+  /** Inputs that `--input` and `--input-file` gave, as text; never sensitive ones. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** Digest of the archive of everything that the plan read. */
+  readonly archive: string;
+  readonly levels: readonly LevelRecord[];
+}
+
+export interface LevelRecord {
+  readonly name: string;
+  readonly services: readonly ServiceRecord[];
+}
+
+export interface ServiceRecord {
+  readonly name: string;
+  readonly provider: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A launching call that was asked for: recorded before it is made, repeated under its token until it is answered. */
+export interface Batch {
+  /** 1, 2, … in the deployment; never used twice. */
+  readonly number: number;
+  readonly service: string;
+  readonly provider: string;
+  readonly machines: readonly { readonly name: string; readonly generation: number }[];
+  readonly min: number;
+  readonly token: string;
+  /** JSON text of the provider's `LaunchRequest`. */
+  readonly request: Sensitive;
+}
+
+/** What happened. Names machines by name and generation; everything in it is masked or marked sensitive. */
+export type FactBody =
+  | { readonly type: 'deployment-created'; readonly name: string; readonly uuid: string }
+  | { readonly type: 'plan-recorded'; readonly plan: PlanRecord }
+  | { readonly type: 'operation-started'; readonly operation: OperationRecord }
+  | { readonly type: 'operation-ended'; readonly id: number; readonly outcome: Outcome }
+  | { readonly type: 'scope-prepared'; readonly provider: string }
+  | { readonly type: 'scope-released'; readonly provider: string }
+  | { readonly type: 'launch-requested'; readonly batch: Batch }
+  | {
+      readonly type: 'launch-answered';
+      readonly batch: number;
+      /** Aligned with the batch's machines; null: not given. */
+      readonly ids: readonly (string | null)[];
+      /** The failure of the machines that were not given. */
+      readonly shortfall: StepFailure | null;
+    }
+  | { readonly type: 'launch-refused'; readonly batch: number; readonly failed: StepFailure }
+  | {
+      readonly type: 'machine-running';
+      readonly machine: string;
+      readonly generation: number;
+      readonly addresses: Addresses;
+      readonly access: Access;
+    }
+  /** Only steps with an effect that must not happen twice are recorded when they start. */
+  | {
+      readonly type: 'step-started';
+      readonly machine: string;
+      readonly generation: number;
+      readonly step: 'bootstrap' | 'teardown';
+      readonly attempt: number;
+    }
+  | {
+      readonly type: 'step-succeeded';
+      readonly machine: string;
+      readonly generation: number;
+      readonly step: 'connect' | 'bootstrap' | 'verify' | 'teardown';
+      readonly attempt: number;
+      /** Epoch milliseconds at which the step began. */
+      readonly startedAt: number;
+      readonly outputs?: Readonly<Record<string, string | Sensitive>>;
+      /** Pinned by a connect. */
+      readonly hostKey?: string;
+      /** True when there was nothing to do: no script, `--skip-teardown`. */
+      readonly skipped?: boolean;
+    }
+  | {
+      readonly type: 'step-failed';
+      readonly machine: string;
+      readonly generation: number;
+      readonly step: StepKind;
+      readonly attempt: number;
+      readonly startedAt: number;
+      readonly failed: StepFailure;
+    }
+  /** The instance goes although its machine's name lives on: the name is free for another launch. */
+  | { readonly type: 'instance-condemned'; readonly machine: string; readonly generation: number; readonly cause: string }
+  | { readonly type: 'terminate-requested'; readonly machines: readonly string[]; readonly instances: readonly string[] }
+  /** The provider confirmed the end of these instances. */
+  | { readonly type: 'instances-gone'; readonly ids: readonly string[] }
+  /** Machines without an instance that are no longer wanted. */
+  | { readonly type: 'machines-dropped'; readonly machines: readonly string[] };
+
+/** A failure and what follows from it. */
+export interface StepFailure {
+  readonly failure: Failure;
+  /** Final for the current operation. */
+  readonly gaveUp: boolean;
+  /** Epoch milliseconds before which it is not tried again, or null. */
+  readonly retryAt: number | null;
+}
+
+export interface OperationRecord {
+  /** 1, 2, … in the deployment. */
+  readonly id: number;
+  readonly kind: OperationKind;
+  /** `user@host`. */
+  readonly owner: string;
+  readonly planDigest: string;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly outcome: Outcome | null;
+}
+
+/** `at`: epoch milliseconds. */
+export type Fact = FactBody & { readonly at: number };
+export type FactType = Fact['type'];

@@ -1,0 +1,134 @@
+import type { Failure } from './failure.ts';
+import type { Sensitive } from './sensitive.ts';
+import type { StepKind } from './step.ts';
+
+/** How a machine is reached, as data: what a provider tells and `connection/` opens. */
+export type Access = SshAccess;
+
+export interface SshAccess {
+  readonly kind: 'ssh';
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** Path of the private key (OpenSSH format). */
+  readonly privateKey: string;
+  /** `ssh-ed25519 AAAA…` where the provider can tell it, or as pinned at first sight; null: not known yet. */
+  readonly hostKey: string | null;
+}
+
+/** The built-in attributes that the provider tells of a machine that runs. */
+export interface Addresses {
+  /** How other machines reach it. */
+  readonly hostname: string;
+  /** How the operator reaches it. */
+  readonly address: string;
+  readonly privateIp: string | null;
+  readonly publicIp: string | null;
+}
+
+/** Built-in attributes, as templates see them. */
+export interface BuiltInAttributes extends Addresses {
+  readonly name: string;
+  readonly index: number;
+  readonly service: string;
+  readonly level: string;
+  readonly provider: string;
+  readonly id: string;
+}
+
+export const BUILT_IN_ATTRIBUTES = [
+  'name',
+  'index',
+  'service',
+  'level',
+  'provider',
+  'id',
+  'hostname',
+  'address',
+  'privateIp',
+  'publicIp',
+] as const satisfies readonly (keyof BuiltInAttributes)[];
+
+export type MachineState =
+  | 'pending'
+  | 'launching'
+  | 'connecting'
+  | 'bootstrapping'
+  | 'verifying'
+  | 'ready'
+  | 'failed'
+  | 'stopped'
+  | 'lost'
+  | 'terminating'
+  | 'terminated';
+
+/**
+ * How far a machine came. Failure is not a stage: a machine that failed keeps the stage that it had reached, so
+ * that the next operation goes on from there.
+ *
+ *     none → requested → launched → running → connected → bootstrapped → ready
+ *                                                any of these → leaving → gone
+ */
+export type Stage =
+  | 'none' // recorded, nothing asked of a provider
+  | 'requested' // part of a batch whose answer is not recorded
+  | 'launched' // the provider gave an id
+  | 'running' // the provider says that it runs; addresses and access are known
+  | 'connected' // a no-op over the connection succeeded
+  | 'bootstrapped'
+  | 'ready'
+  | 'leaving' // teardown is over, termination was asked for
+  | 'gone'; // the provider confirmed its end, or there never was an instance
+
+/** One machine of a deployment: everything that is known about the name `web-0`. Rebuilt from facts. */
+export interface Machine {
+  readonly name: string;
+  readonly service: string;
+  readonly index: number;
+  readonly level: string;
+  /** False: the plan does not ask for it any more. */
+  readonly wanted: boolean;
+  /** 0 before the first launch request; one more with each instance that is asked for under this name. */
+  readonly generation: number;
+  readonly stage: Stage;
+  /** The recorded step that was started and has not ended. */
+  readonly running: { readonly step: 'bootstrap' | 'teardown'; readonly attempt: number; readonly since: number } | null;
+  /** The latest failure; cleared when a later step succeeds. */
+  readonly failure: Failure | null;
+  /** True when the failure is final for the current operation; the next operation tries again. */
+  readonly gaveUp: boolean;
+  /** Epoch milliseconds before which nothing is tried again, or null. */
+  readonly retryAt: number | null;
+  readonly batch: number | null;
+  readonly provider: string;
+  readonly id: string | null;
+  readonly addresses: Addresses | null;
+  readonly access: Access | null;
+  readonly outputs: Readonly<Record<string, string | Sensitive>>;
+  /** Tries so far: `launch` over the name's whole life, the others in this generation. They name logs and runs. */
+  readonly attempts: Readonly<Partial<Record<StepKind, number>>>;
+  /** Tries in the current operation, which `attempts` of the plan limits. */
+  readonly tries: Readonly<Partial<Record<StepKind, number>>>;
+  /** True once a bootstrap was started in this generation: there is something for teardown to undo. */
+  readonly touched: boolean;
+  /** Teardown is over in this generation: succeeded, failed for good or skipped. */
+  readonly tornDown: boolean;
+  /** Epoch milliseconds. */
+  readonly updatedAt: number;
+}
+
+/** One instance that was ever given by a provider and is not known to be gone: what may cost money. */
+export interface Instance {
+  readonly id: string;
+  readonly provider: string;
+  readonly machine: string;
+  readonly service: string;
+  readonly generation: number;
+  readonly batch: number;
+  /** Why it has to go although its machine's name lives on; null while it is the machine. */
+  readonly condemned: string | null;
+}
+
+export function machineName(service: string, index: number): string {
+  return `${service}-${index}`;
+}

@@ -1,0 +1,50 @@
+import type { Fact, OperationKind } from '../fact.ts';
+import type { SourceEntry } from '../sources.ts';
+import type { DeploymentState, Touched } from './deployment-state.ts';
+
+/**
+ * Where deployments are recorded. Asynchronous, so that a database over a network fits behind it. Everything
+ * rejects with `StateError` when the state cannot be read or written.
+ */
+export interface Store extends AsyncDisposable {
+  /**
+   * Records facts that were just applied to `state`, with the projection of what they touched, and resolves after
+   * COMMIT. Calls of one tick share a transaction. Rejects with `LockedError` when the deployment's lock is no
+   * longer held by this store.
+   */
+  append(state: DeploymentState, facts: readonly Fact[], touched: Touched): Promise<void>;
+  /** The state of a deployment from its projection; null: no such deployment. The newest one of that name. */
+  load(name: string): Promise<DeploymentState | null>;
+  /** Every deployment, by name. */
+  list(): Promise<readonly DeploymentSummary[]>;
+  /** Recorded facts with a number greater than `after`, oldest first. */
+  events(uuid: string, options: { readonly after: number; readonly limit: number }): Promise<readonly RecordedFact[]>;
+  /** Takes the lock of a deployment name, waiting up to `timeout` milliseconds. Rejects with `LockedError`. */
+  lock(name: string, holder: Holder, options: { readonly timeout: number; readonly signal: AbortSignal }): Promise<Lock>;
+  /** Keeps files and directories content-addressed; answers the archive's digest. */
+  saveSources(sources: ReadonlyMap<string, SourceEntry>): Promise<string>;
+  loadSources(archive: string): Promise<ReadonlyMap<string, SourceEntry>>;
+}
+
+/** Frees the deployment when disposed. */
+export type Lock = AsyncDisposable;
+
+export interface Holder {
+  /** `user@host`. */
+  readonly owner: string;
+  readonly operation: OperationKind;
+}
+
+export interface RecordedFact {
+  /** 1, 2, … over the whole store. */
+  readonly number: number;
+  readonly fact: Fact;
+}
+
+export interface DeploymentSummary {
+  readonly name: string;
+  readonly uuid: string;
+  readonly createdAt: number;
+  /** True when every machine is gone and nothing is left at a provider. */
+  readonly terminated: boolean;
+}

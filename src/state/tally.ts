@@ -1,0 +1,114 @@
+import type { PlanRecord } from '../fact.ts';
+import type { Machine } from '../machine.ts';
+
+/** Counters over the wanted machines, kept up to date with every change, so that gates are questions of O(1). */
+export interface Tallies {
+  readonly services: Map<string, ServiceTally>;
+  /** In level order. */
+  levels: readonly LevelTally[];
+}
+
+export interface ServiceTally {
+  readonly level: LevelTally;
+  readonly min: number;
+  readonly max: number;
+  ready: number;
+  /** Ready, or given up in this operation. */
+  settled: number;
+  /** Connected at least once in this generation, and not given up before that. */
+  reached: number;
+  /** Given up before they were reached. */
+  unreachable: number;
+  /** Names of machines without an instance that may be launched. */
+  readonly unlaunched: Set<string>;
+  /** Names of machines that are connected and wait for their bootstrap. */
+  readonly waiting: Set<string>;
+}
+
+export interface LevelTally {
+  /** Machines that are neither ready nor given up. */
+  unsettled: number;
+  /** Services with fewer ready machines than `min`. */
+  short: number;
+}
+
+export function emptyTallies(): Tallies {
+  return { services: new Map(), levels: [] };
+}
+
+/** Every machine of the service was reached or given up. */
+export function allReached(tally: ServiceTally): boolean {
+  return tally.reached + tally.unreachable >= tally.max;
+}
+
+/** The first level that is not passed: every level before it is settled with at least `min` of each service ready. */
+export function openLevel(tallies: Tallies): number {
+  const index = tallies.levels.findIndex((level) => level.unsettled > 0 || level.short > 0);
+  return index === -1 ? tallies.levels.length : index;
+}
+
+export function rebuildTallies(tallies: Tallies, plan: PlanRecord, machines: Iterable<Machine>): void {
+  tallies.services.clear();
+  tallies.levels = plan.levels.map(({ services }) => {
+    const level: LevelTally = { unsettled: 0, short: 0 };
+    for (const { name, min, max } of services) {
+      level.unsettled += max;
+      if (min > 0) level.short += 1;
+      const zero = { ready: 0, settled: 0, reached: 0, unreachable: 0 };
+      tallies.services.set(name, { level, min, max, ...zero, unlaunched: new Set(), waiting: new Set() });
+    }
+    return level;
+  });
+  for (const machine of machines) countMachine(tallies, undefined, machine);
+}
+
+/** Counts a machine's change. True when the number of machines that were reached or are unreachable changed. */
+export function countMachine(tallies: Tallies, before: Machine | undefined, after: Machine): boolean {
+  const tally = tallies.services.get(after.service);
+  if (tally === undefined) return false;
+  const gone = before === undefined ? NOTHING : contribution(before);
+  const come = contribution(after);
+  const wasShort = tally.ready < tally.min;
+  tally.ready += come.ready - gone.ready;
+  tally.settled += come.settled - gone.settled;
+  tally.level.unsettled -= come.settled - gone.settled;
+  tally.level.short += Number(tally.ready < tally.min) - Number(wasShort);
+  tally.reached += come.reached - gone.reached;
+  tally.unreachable += come.unreachable - gone.unreachable;
+  toggle(tally.unlaunched, after.name, come.unlaunched);
+  toggle(tally.waiting, after.name, come.waiting);
+  return come.reached !== gone.reached || come.unreachable !== gone.unreachable;
+}
+
+interface Contribution {
+  readonly ready: 0 | 1;
+  readonly settled: 0 | 1;
+  readonly reached: 0 | 1;
+  readonly unreachable: 0 | 1;
+  readonly unlaunched: boolean;
+  readonly waiting: boolean;
+}
+
+const NOTHING: Contribution = { ready: 0, settled: 0, reached: 0, unreachable: 0, unlaunched: false, waiting: false };
+
+function contribution(machine: Machine): Contribution {
+  if (!machine.wanted) return NOTHING;
+  const reached = hasBeenReached(machine);
+  return {
+    ready: machine.stage === 'ready' ? 1 : 0,
+    settled: machine.stage === 'ready' || machine.gaveUp ? 1 : 0,
+    reached: reached ? 1 : 0,
+    unreachable: !reached && machine.gaveUp ? 1 : 0,
+    unlaunched: machine.stage === 'none' && !machine.gaveUp,
+    waiting: machine.stage === 'connected' && machine.running === null && !machine.gaveUp,
+  };
+}
+
+export function hasBeenReached(machine: Machine): boolean {
+  return machine.stage === 'connected' || machine.stage === 'bootstrapped' || machine.stage === 'ready';
+}
+
+function toggle(set: Set<string>, name: string, member: boolean): void {
+  if (member) set.add(name);
+  else set.delete(name);
+}
