@@ -1,0 +1,161 @@
+import Handlebars from 'handlebars';
+import type { TemplateProblem } from './template-scope.ts';
+
+export type Path = hbs.AST.PathExpression;
+export type Argument = hbs.AST.Expression;
+export type Mustache = hbs.AST.MustacheStatement;
+export type BlockNode = hbs.AST.BlockStatement;
+export type Content = hbs.AST.ContentStatement;
+export type SyntaxNode = hbs.AST.Node;
+export type SyntaxTree = hbs.AST.Program;
+
+export type Parsed =
+  | { readonly ok: true; readonly tree: SyntaxTree; readonly locate: Locate }
+  | { readonly ok: false; readonly problem: TemplateProblem };
+
+/** The part of the text that a node stands for. */
+export type Locate = (node: SyntaxNode) => { readonly offset: number; readonly length: number };
+
+/** Parses a text by the grammar of Handlebars; whitespace control and standalone lines are applied already. */
+export function parseTemplate(text: string): Parsed {
+  try {
+    const tree = Handlebars.parse(text);
+    return { ok: true, tree, locate: locator(text) };
+  } catch (error) {
+    return { ok: false, problem: syntaxProblem(text, error) };
+  }
+}
+
+function locator(text: string): Locate {
+  const lines = lineStarts(text);
+  const offsetOf = ({ line, column }: hbs.AST.Position): number =>
+    Math.min(text.length, (lines[line - 1] ?? text.length) + column);
+  return ({ loc }) => {
+    const offset = offsetOf(loc.start);
+    return { offset, length: Math.max(0, offsetOf(loc.end) - offset) };
+  };
+}
+
+/** Offsets of lines as the parser counts them. */
+function lineStarts(text: string): readonly number[] {
+  const starts = [0];
+  for (const match of text.matchAll(/\r\n?|\n/g)) starts.push(match.index + match[0].length);
+  return starts;
+}
+
+/** The parser keeps its lexer, which knows exactly where it stopped; its messages only know the line. */
+interface Lexer {
+  /** What it has not read. */
+  readonly _input: string;
+  /** The token that it read last. */
+  readonly match: string;
+}
+
+function syntaxProblem(text: string, error: unknown): TemplateProblem {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError)
+    return problem('Cannot read the template: it is nested too deeply', 0, text.length);
+  const mismatch = /^(.*) doesn't match (.*) - (\d+):(\d+)$/s.exec(message);
+  const invalid = /^Invalid path: (.*) - (\d+):(\d+)$/s.exec(message);
+  if (mismatch !== null) {
+    const [, open = '', close = '', line, column] = mismatch;
+    return problem(`{{#${open}}} is closed by {{/${close}}}`, offsetAt(text, line, column), open.length);
+  }
+  if (invalid !== null) {
+    const [, path = '', line, column] = invalid;
+    return problem(
+      `"${path}" is not a path: "..", "." and "this" can only begin one`,
+      offsetAt(text, line, column),
+      path.length,
+    );
+  }
+  const { lexer } = (Handlebars as unknown as { readonly Parser: { readonly lexer: Lexer } }).Parser;
+  const offset = Math.max(0, text.length - lexer._input.length - lexer.match.length);
+  return unexpected(text, offset, lexer.match.length, /got '(\w+)'$/.exec(message)?.[1] ?? '');
+}
+
+function offsetAt(text: string, line: string | undefined, column: string | undefined): number {
+  return Math.min(text.length, (lineStarts(text)[Number(line) - 1] ?? text.length) + Number(column));
+}
+
+/** Says what is wrong where the parser met a token that it did not expect. */
+function unexpected(text: string, offset: number, length: number, token: string): TemplateProblem {
+  const opened = text.lastIndexOf('{{', offset);
+  const inside = opened >= 0 && !text.slice(opened, offset).includes('}}');
+  const rest = text.slice(offset);
+  switch (token) {
+    case 'EOF': {
+      if (inside) return problem('"{{" is not closed: "}}" is missing', opened, 2);
+      const block = openBlock(text);
+      return block === null
+        ? problem('The template ends too early', offset, 0)
+        : problem(
+            `{{#${block.name}}} is not closed: {{/${block.name}}} is missing`,
+            block.offset,
+            block.length,
+          );
+    }
+    case 'OPEN_ENDBLOCK':
+      return problem(`${upToClose(rest)} closes nothing`, offset, upToClose(rest).length);
+    case 'INVERSE':
+    case 'OPEN_INVERSE_CHAIN':
+      return problem(`${upToClose(rest)} stands outside of a block`, offset, upToClose(rest).length);
+    case 'CLOSE':
+    case 'CLOSE_UNESCAPED':
+      return opened >= 0 &&
+        text
+          .slice(opened + 2, offset)
+          .replace(/[{~&]/g, '')
+          .trim() === ''
+        ? problem(
+            'There is nothing between "{{" and "}}"; a literal "{{" is written "\\{{"',
+            opened,
+            offset + length - opened,
+          )
+        : problem(
+            `"${text.slice(offset, offset + length)}" comes too early or does not fit its opening braces`,
+            offset,
+            length,
+          );
+    case 'NUMBER':
+      if (text[offset - 1] === '.') {
+        const index = text.slice(offset, offset + length);
+        return problem(`The last part of a path cannot be a bare number: write [${index}]`, offset, length);
+      }
+      return problem(`Unexpected ${text.slice(offset, offset + length)}`, offset, length);
+    default: {
+      if (inside && !rest.includes('}}')) return problem('"{{" is not closed: "}}" is missing', opened, 2);
+      const what = length === 0 ? rest.slice(0, 1) : text.slice(offset, offset + length);
+      if (what === '"' || what === "'") return problem(`The text that ${what} begins has no end`, offset, 1);
+      if (what === '!') return problem('The comment has no end: "}}" is missing', Math.max(0, opened), 2);
+      return problem(
+        `Unexpected ${JSON.stringify(what)}; a literal "{{" is written "\\{{"`,
+        offset,
+        Math.max(1, length),
+      );
+    }
+  }
+}
+
+function upToClose(text: string): string {
+  return /^\{\{.*?\}\}/s.exec(text)?.[0] ?? text.slice(0, 3);
+}
+
+/** The innermost block that has no end, found well enough to point at. */
+function openBlock(
+  text: string,
+): { readonly name: string; readonly offset: number; readonly length: number } | null {
+  const open: { name: string; offset: number; length: number }[] = [];
+  for (const match of text.matchAll(
+    /\{\{!--.*?--~?\}\}|\{\{![^]*?\}\}|\{\{~?[#^]\s*([^\s}~]+)[^]*?\}\}|\{\{~?\/[^]*?\}\}/gs,
+  )) {
+    const name = match[1];
+    if (name !== undefined) open.push({ name, offset: match.index, length: match[0].length });
+    else if (match[0].includes('/') && !match[0].startsWith('{{!')) open.pop();
+  }
+  return open.at(-1) ?? null;
+}
+
+function problem(message: string, offset: number, length: number): TemplateProblem {
+  return { message, offset, length, suggestion: null };
+}
