@@ -1,0 +1,66 @@
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Database } from './database.ts';
+import { isBusy, openDatabase } from './database.ts';
+
+/**
+ * An exclusive SQLite transaction on a file of its own: the kernel ends it with its process, so a death on this
+ * host is known at once without trusting process ids.
+ */
+export interface LockFile {
+  /** Removes the file and frees it. */
+  release(): void;
+}
+
+/** Takes the lock, or answers undefined at once when another process, or another part of this one, has it. */
+export function tryLockFile(path: string): LockFile | undefined {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  createEmpty(path);
+  const opened = identity(path);
+  if (opened === undefined) return undefined;
+  const db = openExisting(path);
+  if (db === undefined) return undefined;
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+    // A holder removes the file before it frees it, so what was locked may no longer be what stands there.
+    if (identity(path) === opened) return { release: () => release(db, path) };
+  } catch (error) {
+    db.close();
+    if (isBusy(error)) return undefined;
+    throw error;
+  }
+  db.close();
+  return undefined;
+}
+
+function release(db: Database, path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } finally {
+    db.close();
+  }
+}
+
+/** Never opens a file that exists: closing any handle of a file drops this process's locks on it. */
+function createEmpty(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** Tells a file from another that took its place. Numbers of files are used again, moments of birth are not. */
+function identity(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? undefined : `${found.dev}:${found.ino}:${found.birthtimeNs}`;
+}
+
+function openExisting(path: string): Database | undefined {
+  try {
+    return openDatabase(path, { timeout: 0 });
+  } catch (error) {
+    if (!existsSync(path)) return undefined;
+    throw error;
+  }
+}
