@@ -1,3 +1,5 @@
+import { MASK } from './sensitive.ts';
+
 /** Replaces sensitive values by `***`, wherever in a text or a stream of bytes they stand. */
 export interface Mask {
   text(text: string): string;
@@ -12,4 +14,147 @@ export interface MaskStream {
   push(chunk: Buffer): Buffer;
   /** The rest. */
   end(): Buffer;
+}
+
+/** Shorter values stand in every other word. */
+const SHORTEST = 4;
+
+/** False for a value that is too short to be masked (fewer than 4 characters, surrounding space not counted). */
+export function maskable(value: string): boolean {
+  return value.trim().length >= SHORTEST;
+}
+
+/**
+ * Hides every value, every line of a value of several lines, and how JSON, URIs and base64 write them. Values that
+ * overlap in a text are hidden together; values that are not `maskable` are ignored.
+ */
+export function createMask(values: Iterable<string>): Mask {
+  const kept = [...new Set(values)].filter(maskable);
+  return kept.length === 0 ? IDENTITY : maskOf(kept, buildIndex(kept));
+}
+
+const NOTHING = Buffer.alloc(0);
+
+const IDENTITY: Mask = {
+  text: (text) => text,
+  stream: () => ({ push: (chunk) => chunk, end: () => NOTHING }),
+  with: createMask,
+};
+
+function maskOf(values: readonly string[], index: Index): Mask {
+  return {
+    text(text) {
+      const bytes = Buffer.from(text);
+      const stream = createStream(index);
+      const shown = Buffer.concat([stream.push(bytes), stream.end()]);
+      return shown.equals(bytes) ? text : shown.toString();
+    },
+    stream: () => createStream(index),
+    with: (more) => createMask([...values, ...more]),
+  };
+}
+
+/** Everything that is searched for, by its first four bytes: no pattern is shorter. */
+interface Index {
+  /** Longest first. */
+  readonly patterns: ReadonlyMap<number, readonly Buffer[]>;
+  /** 1 where `slot` of the first four bytes of any pattern falls: most positions of a text end here. */
+  readonly filter: Uint8Array;
+  /** First one, two and three bytes of the patterns, as `short` numbers them. */
+  readonly beginnings: ReadonlySet<number>;
+}
+
+function buildIndex(values: readonly string[]): Index {
+  const patterns = new Map<number, Buffer[]>();
+  const filter = new Uint8Array(1 << 16);
+  const beginnings = new Set<number>();
+  for (const text of new Set(values.flatMap(formsOf))) {
+    const pattern = Buffer.from(text);
+    const key = pattern.readUInt32BE(0);
+    const others = patterns.get(key);
+    if (others === undefined) patterns.set(key, [pattern]);
+    else others.push(pattern);
+    filter[slot(key)] = 1;
+    for (let length = 1; length < SHORTEST; length += 1) beginnings.add(short(pattern, 0, length));
+  }
+  for (const others of patterns.values()) others.sort((a, b) => b.length - a.length);
+  return { patterns, filter, beginnings };
+}
+
+function formsOf(value: string): string[] {
+  const lines = value.split('\n').map((line) => line.trim());
+  return [value, ...lines].filter(maskable).flatMap((text) => [text, ...encodingsOf(text)]);
+}
+
+function encodingsOf(text: string): string[] {
+  // Lone surrogates, which URIs refuse, become what UTF-8 writes for them.
+  const wellFormed = Buffer.from(text).toString();
+  const base64 = Buffer.from(text).toString('base64');
+  return [
+    JSON.stringify(text).slice(1, -1),
+    encodeURIComponent(wellFormed),
+    base64,
+    base64.replace(/=+$/, ''),
+  ];
+}
+
+function slot(key: number): number {
+  return (key ^ (key >>> 16)) & 0xffff;
+}
+
+function short(bytes: Buffer, from: number, length: number): number {
+  let number = length;
+  for (let at = from; at < from + length; at += 1) number = (number << 8) | (bytes[at] ?? 0);
+  return number;
+}
+
+function createStream(index: Index): MaskStream {
+  /** Bytes that may be the beginning of a value, and how many of them are hidden already by the value before. */
+  let held: Buffer = NOTHING;
+  let hidden = 0;
+
+  function advance(bytes: Buffer, last: boolean): Buffer {
+    const shown: Buffer[] = [];
+    let from = hidden;
+    let at = 0;
+    for (; at < bytes.length; at += 1) {
+      const length = matchAt(index, bytes, at, last);
+      if (length === UNDECIDED) break;
+      if (length === 0) continue;
+      if (at >= from) shown.push(bytes.subarray(from, at), STARS);
+      from = Math.max(from, at + length);
+    }
+    if (from < at) shown.push(bytes.subarray(from, at));
+    hidden = Math.max(from - at, 0);
+    held = at === bytes.length ? NOTHING : Buffer.from(bytes.subarray(at));
+    return shown.length === 1 ? (shown[0] ?? NOTHING) : Buffer.concat(shown);
+  }
+
+  return {
+    push: (chunk) => advance(held.length === 0 ? chunk : Buffer.concat([held, chunk]), false),
+    end: () => advance(held, true),
+  };
+}
+
+const STARS = Buffer.from(MASK);
+const UNDECIDED = -1;
+
+/** The length of the longest value at a position, 0, or `UNDECIDED` when the bytes end within a possible value. */
+function matchAt(index: Index, bytes: Buffer, at: number, last: boolean): number {
+  const left = bytes.length - at;
+  if (left < SHORTEST) return !last && index.beginnings.has(short(bytes, at, left)) ? UNDECIDED : 0;
+  const key =
+    (((bytes[at] ?? 0) << 24) |
+      ((bytes[at + 1] ?? 0) << 16) |
+      ((bytes[at + 2] ?? 0) << 8) |
+      (bytes[at + 3] ?? 0)) >>>
+    0;
+  if (index.filter[slot(key)] === 0) return 0;
+  for (const pattern of index.patterns.get(key) ?? []) {
+    const length = Math.min(pattern.length, left);
+    if (last && length < pattern.length) continue;
+    if (pattern.compare(bytes, at, at + length, 0, length) === 0)
+      return length < pattern.length ? UNDECIDED : length;
+  }
+  return 0;
 }
