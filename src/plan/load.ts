@@ -1,12 +1,18 @@
-import type { Problem } from './diagnostic.ts';
-import type { Plan } from './plan.ts';
+import { relative } from 'node:path';
 import type { Sources } from '../sources.ts';
+import type { Problem } from './diagnostic.ts';
+import type { Draft } from './draft.ts';
+import type { Plan } from './plan.ts';
+import { readDocument } from './read.ts';
+import { resolveDocument } from './resolve.ts';
 
 /** A plan file that was read and checked, before inputs are known. `name` is null when the text has none that is valid. */
 export interface PlanDocument {
   readonly name: string | null;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
+  /** For `resolvePlan` alone; null when the text is no YAML map. */
+  readonly draft: Draft | null;
 }
 
 /** Where the values of inputs come from; precedence as in the plan language. */
@@ -39,7 +45,16 @@ export interface Resolved {
 }
 
 /** Reads and checks a plan. Never throws, whatever bytes it is given. `path` is absolute. */
-export declare function readPlan(path: string, sources: Sources): PlanDocument;
+export function readPlan(path: string, sources: Sources): PlanDocument {
+  return readDocument(path, sources, shownPath);
+}
 
 /** Renders all that inputs decide. Never throws. */
-export declare function resolvePlan(document: PlanDocument, request: ResolveRequest): Resolved;
+export function resolvePlan(document: PlanDocument, request: ResolveRequest): Resolved {
+  return resolveDocument(document, request);
+}
+
+function shownPath(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near.length < path.length ? near : path;
+}

@@ -84,12 +84,7 @@ export interface Timeouts {
 }
 
 export type TemplateTree =
-  | Template
-  | null
-  | number
-  | boolean
-  | readonly TemplateTree[]
-  | { readonly [key: string]: TemplateTree };
+  Template | null | number | boolean | readonly TemplateTree[] | { readonly [key: string]: TemplateTree };
 
 export interface SshOptions {
   readonly user?: Template;
@@ -122,7 +117,9 @@ export type FileContent =
 export interface FileEntry {
   readonly path: string;
   readonly mode: number;
-  readonly body: { readonly kind: 'bytes'; readonly bytes: Buffer } | { readonly kind: 'template'; readonly text: Template };
+  readonly body:
+    | { readonly kind: 'bytes'; readonly bytes: Buffer }
+    | { readonly kind: 'template'; readonly text: Template };
 }
 
 export interface Script {

@@ -1,0 +1,114 @@
+import type { DraftService } from './draft.ts';
+import { keyOf } from './draft.ts';
+import type { Reading } from './fields.ts';
+import { readDuration, readTemplate, readTemplates, readWhole, renderText } from './fields.ts';
+import { didYouMean } from './nearest.ts';
+import type { Node } from './node.ts';
+import { child, scalarOf, stringOf } from './node.ts';
+import type { OutputSpec, Service, SshOptions, Timeouts } from './plan.ts';
+import { quoted } from './problems.ts';
+import { readChecks } from './read-checks.ts';
+import { readFiles } from './read-files.ts';
+import { readScript } from './read-script.ts';
+import { problemAt } from './text-file.ts';
+
+const MINUTE = 60_000;
+const COUNT = { min: 0, max: 10_000 };
+const TRIES = { min: 1, max: 100 };
+
+/** Reads a service's keys with the inputs that are known; what is not known yet has its default. */
+export function readService(
+  reading: Reading,
+  draft: DraftService,
+  derived: Pick<Service, 'launchesOneByOne' | 'peers'>,
+): Service {
+  const key = (name: string): Node | undefined => keyOf(draft, name);
+  const timeouts = readTimeouts(reading, key('timeouts'));
+  const attempts = {
+    launch: readWhole(reading, child(key('attempts'), 'launch'), TRIES) ?? 3,
+    bootstrap: readWhole(reading, child(key('attempts'), 'bootstrap'), TRIES) ?? 1,
+  };
+  return {
+    name: draft.name,
+    level: draft.level,
+    levelIndex: draft.levelIndex,
+    provider: readProvider(reading, key('provider')),
+    count: readCount(reading, key('count')),
+    image: readTemplate(reading, key('image')),
+    options: readTemplates(reading, key('local')),
+    ssh: readSsh(reading, key('ssh')),
+    user: stringOf(key('user')) ?? null,
+    env: readTemplates(reading, key('env')),
+    files: readFiles(reading, draft, key('files')),
+    bootstrap: readScript(reading, key('bootstrap'), {
+      timeout: timeouts.bootstrap,
+      attempts: attempts.bootstrap,
+    }),
+    verify: readChecks(reading, key('verify'), timeouts.verify),
+    teardown: readScript(reading, key('teardown'), { timeout: timeouts.teardown, attempts: 1 }),
+    outputs: readOutputs(reading, draft),
+    labels: readTemplates(reading, key('labels')),
+    timeouts,
+    attempts,
+    ...derived,
+  };
+}
+
+function readProvider(reading: Reading, node: Node | undefined): string {
+  const name = renderText(reading, node);
+  if (node === undefined || name === undefined) return 'local';
+  if (reading.providers.has(name)) return name;
+  const message = `Cannot use provider ${quoted(name)}: there is none of that name`;
+  reading.problems.push(problemAt(node.place, message, didYouMean(name, reading.providers)));
+  return name;
+}
+
+function readCount(reading: Reading, node: Node | undefined): Service['count'] {
+  if (node?.kind !== 'map') {
+    const count = readWhole(reading, node, COUNT) ?? 1;
+    return { min: count, max: count };
+  }
+  const min = readWhole(reading, child(node, 'min'), COUNT);
+  const max = readWhole(reading, child(node, 'max'), COUNT);
+  const place = child(node, 'min')?.place;
+  if (place !== undefined && min !== undefined && max !== undefined && min > max)
+    reading.problems.push(problemAt(place, `Cannot use "count": min ${min} is more than max ${max}`));
+  return { min: min ?? 1, max: max ?? min ?? 1 };
+}
+
+function readTimeouts(reading: Reading, node: Node | undefined): Timeouts {
+  const read = (key: keyof Timeouts, minutes: number): number =>
+    readDuration(reading, child(node, key)) ?? minutes * MINUTE;
+  return {
+    launch: read('launch', 10),
+    connect: read('connect', 5),
+    bootstrap: read('bootstrap', 20),
+    verify: read('verify', 5),
+    teardown: read('teardown', 5),
+    terminate: read('terminate', 5),
+  };
+}
+
+function readSsh(reading: Reading, node: Node | undefined): SshOptions {
+  const { user, privateKey, hostKey, jump } = readTemplates(reading, node) as SshOptions;
+  const written = scalarOf(child(node, 'port'));
+  const port = typeof written?.value === 'number' ? written.value : readTemplate(reading, written);
+  const address = stringOf(child(node, 'address'));
+  return {
+    ...(user && { user }),
+    ...(port === null ? {} : { port }),
+    ...(privateKey && { privateKey }),
+    ...(hostKey && { hostKey }),
+    ...(jump && { jump }),
+    ...(address === 'public' || address === 'private' ? { address } : {}),
+  };
+}
+
+function readOutputs(reading: Reading, draft: DraftService): Readonly<Record<string, OutputSpec>> {
+  return Object.fromEntries(
+    draft.outputs.map(({ name, sensitive, value }) => [
+      name,
+      { sensitive, value: readTemplate(reading, value) },
+    ]),
+  );
+}

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { Ajv } from 'ajv';
+import type { Problem } from './diagnostic.ts';
+import type { Node } from './node.ts';
+import { plainValue } from './node.ts';
+import { shapeProblems } from './shape-problem.ts';
+
+/** The parts of the schema that a whole file may hold. */
+export type Shape = 'plan' | 'levelFile';
+
+let compiled: Record<Shape, ValidateFunction> | undefined;
+
+/** Everything in a file's values that the plan language's schema does not allow. */
+export function validateShape(root: Node, shape: Shape): readonly Problem[] {
+  compiled ??= compile();
+  const validate = compiled[shape];
+  if (validate(plainValue(root))) return [];
+  const errors: readonly ErrorObject[] = validate.errors ?? [];
+  return shapeProblems(root, errors);
+}
+
+function compile(): Record<Shape, ValidateFunction> {
+  const file = new URL('../../schemas/launch-plan.schema.json', import.meta.url);
+  const schema = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  const ajv = new Ajv({
+    allErrors: true,
+    strict: false,
+    verbose: true,
+    validateFormats: false,
+    validateSchema: false,
+  });
+  ajv.addSchema(schema, 'plan');
+  const plan = ajv.getSchema('plan');
+  const levelFile = ajv.getSchema('plan#/definitions/levelFile');
+  if (plan === undefined || levelFile === undefined)
+    throw new Error('The schema lacks a part. This is a bug in plan.');
+  return { plan, levelFile };
+}
