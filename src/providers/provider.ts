@@ -40,7 +40,8 @@ export type LaunchAnswer =
   /** Nothing was launched. `retryAfter` (milliseconds): worth another try after that; null: it is final. */
   | { readonly kind: 'refused'; readonly message: string; readonly retryAfter: number | null };
 
-export type InstanceState = 'pending' | 'running' | 'stopping' | 'stopped' | 'terminating' | 'terminated' | 'unknown';
+export type InstanceState =
+  'pending' | 'running' | 'stopping' | 'stopped' | 'terminating' | 'terminated' | 'unknown';
 
 /** What a provider tells of one machine. */
 export interface Observation {

@@ -1,0 +1,111 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { StateError } from '../../errors.ts';
+import { ensureKeyPair } from '../../keys.ts';
+import { ProviderError } from '../provider.ts';
+import type { Cancel, Observation, PowerAnswer, Provider } from '../provider.ts';
+import type { Power } from './control.ts';
+import { createHostClient } from './host-client.ts';
+import { hostScript } from './host-process.ts';
+import { readOptions } from './options.ts';
+import { keysDirectory } from './paths.ts';
+
+export interface LocalProviderOptions {
+  /** Absolute path. */
+  readonly stateDirectory: string;
+  /** The caller's environment: what scripts on machines get of it is `PATH` and what tells language, time zone and temporary directory. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Program of the host process. */
+  readonly hostScript?: string;
+}
+
+const INHERITED = /^(?:PATH|LANG|LC_[A-Z]+|TZ|TMPDIR)$/;
+const SHORTEST_POLL = 50;
+const LONGEST_POLL = 1_000;
+
+/** Machines on this computer: see `docs/architecture.md`. There is no isolation between them. */
+export function createLocalProvider(options: LocalProviderOptions): Provider {
+  const { stateDirectory } = options;
+  const environment = inherited(options.environment ?? process.env);
+  const client = createHostClient(stateDirectory, options.hostScript ?? hostScript());
+  let described = 0;
+
+  async function power(
+    verb: Power,
+    ids: readonly string[],
+    cancel: Cancel,
+  ): Promise<ReadonlyMap<string, PowerAnswer>> {
+    const answers = await client.askIfHosted({ kind: 'power', power: verb, ids }, cancel);
+    if (answers !== undefined) return new Map(answers);
+    const answer: PowerAnswer =
+      verb === 'terminate' ? { kind: 'accepted' } : { kind: 'cannot', why: 'there is no such machine' };
+    return new Map(ids.map((id) => [id, answer]));
+  }
+
+  return {
+    type: 'local',
+    batchLimit: 10_000,
+    consistencyDelay: 0,
+    /** A look at many machines costs more than one at few. */
+    get pollInterval() {
+      return Math.min(LONGEST_POLL, Math.max(SHORTEST_POLL, described / 4));
+    },
+    check: (requests) =>
+      Promise.resolve(
+        requests.flatMap((request) => {
+          const read = readOptions(request);
+          return read.kind === 'problem'
+            ? [{ service: request.service, message: read.message, hint: read.hint }]
+            : [];
+        }),
+      ),
+    async prepare(_tags, { signal }) {
+      await Promise.resolve();
+      signal.throwIfAborted();
+      try {
+        ensureKeyPair(keysDirectory(stateDirectory));
+      } catch (error) {
+        throw error instanceof StateError ? new ProviderError(error.message, { cause: error }) : error;
+      }
+    },
+    async release(tags, cancel) {
+      for (;;) {
+        const machines = await client.askIfHosted({ kind: 'list', tags }, cancel);
+        if (machines === undefined) return;
+        if (machines.length === 0) break;
+        await delay(SHORTEST_POLL, undefined, { signal: cancel.signal });
+      }
+      const remaining = await client.askIfHosted({ kind: 'remaining' }, cancel);
+      if (remaining?.machines === 0 && remaining.clients === 1) await client.outlast(cancel);
+    },
+    launch: (batch, cancel) => client.ask({ kind: 'launch', batch, environment }, cancel),
+    async describe(ids, cancel) {
+      described = ids.length;
+      const answers = await client.askIfHosted({ kind: 'describe', ids }, cancel);
+      return new Map((answers ?? ids.map(unknown)).map((observation) => [observation.id, observation]));
+    },
+    terminate: (ids, cancel) => power('terminate', ids, cancel),
+    stop: (ids, cancel) => power('stop', ids, cancel),
+    start: (ids, cancel) => power('start', ids, cancel),
+    reboot: (ids, cancel) => power('reboot', ids, cancel),
+    list: async (tags, cancel) => (await client.askIfHosted({ kind: 'list', tags }, cancel)) ?? [],
+    close() {
+      client.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+function inherited(
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      INHERITED.test(name) && value !== undefined ? [[name, value]] : [],
+    ),
+  );
+}
+
+function unknown(id: string): Observation {
+  return { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null };
+}

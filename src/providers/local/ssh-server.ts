@@ -1,0 +1,241 @@
+import { EventEmitter, once } from 'node:events';
+import type { Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+
+import ssh2 from 'ssh2';
+import type { Algorithms, AuthContext, Connection, ServerChannel, Session, SessionAccept } from 'ssh2';
+
+/** Who serves, and the one login that is let in. */
+export interface SshIdentity {
+  /** OpenSSH text. */
+  readonly hostPrivateKey: string;
+  readonly user: string;
+  /** `ssh-ed25519 AAAA…` */
+  readonly authorizedKey: string;
+}
+
+/** What a login may do. A handler that is missing refuses. */
+export interface SshHandlers {
+  /** `command` null: a shell that reads its commands from stdin. */
+  readonly exec?: (command: string | null, running: SshCommand) => void;
+  /** Resolves to the connected stream, or rejects. */
+  readonly forward?: (host: string, port: number) => Promise<Duplex>;
+  readonly subsystem?: (name: string, channel: Duplex) => void;
+}
+
+/** One command of a login, seen from the machine. */
+export interface SshCommand {
+  readonly stdin: Readable;
+  /** `done` is called when the next chunk may follow, of either stream: one at a time. */
+  write(to: 'stdout' | 'stderr', chunk: Buffer, done: () => void): void;
+  /** Tells how the command ended: exit code, or signal name without `SIG`. */
+  ended(how: number | string): void;
+  /** After the last output. */
+  close(): void;
+  readonly onClosed: (listener: () => void) => void;
+  readonly onSignal: (listener: (name: string) => void) => void;
+}
+
+/** As sshd's own defaults. */
+const MAX_SESSIONS = 10;
+const LOGIN_GRACE = 30_000;
+const MAX_FORWARDS = 200;
+
+/** The fast ones, and one of each that every other client knows. */
+const ALGORITHMS: Algorithms = {
+  kex: ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256'],
+  cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr', 'aes256-ctr'],
+};
+
+/** Serves SSH on sockets that someone else accepted. Whatever a client sends only ends its own connection. */
+export function createSshServer(identity: SshIdentity, handlers: SshHandlers): (socket: Socket) => void {
+  const graces = new Map<string, NodeJS.Timeout>();
+  const server = new ssh2.Server({
+    hostKeys: [identity.hostPrivateKey],
+    algorithms: ALGORITHMS,
+    ident: 'plan',
+    // On a loopback connection the kernel tells when the other side is gone.
+    keepaliveInterval: 2 ** 31 - 1,
+  });
+  const isAllowed = gatekeeper(identity);
+  server.on('connection', (client, { ip, port }) => {
+    // A broken client is no news: `close` follows every error.
+    client.on('error', () => client.end());
+    client.on('ready', () => clearTimeout(graces.get(`${ip}:${port}`)));
+    client.on('authentication', (context) => {
+      if (isAllowed(context)) context.accept();
+      else context.reject(['publickey']);
+    });
+    serveSessions(client, handlers);
+    if (handlers.forward !== undefined) serveForwards(client, handlers.forward);
+  });
+  return (socket) => {
+    const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+    graces.set(peer, setTimeout(() => socket.destroy(), LOGIN_GRACE).unref());
+    socket.once('close', () => {
+      clearTimeout(graces.get(peer));
+      graces.delete(peer);
+    });
+    socket.setNoDelay(true);
+    server.injectSocket(socket);
+  };
+}
+
+function gatekeeper({ user, authorizedKey }: SshIdentity): (context: AuthContext) => boolean {
+  const key = ssh2.utils.parseKey(authorizedKey);
+  if (key instanceof Error) throw key;
+  const blob = key.getPublicSSH();
+  return (context) => {
+    if (context.method !== 'publickey' || context.username !== user) return false;
+    if (context.key.algo !== key.type || !context.key.data.equals(blob)) return false;
+    // Without a signature the client only asks whether it should sign.
+    if (context.signature === undefined || context.blob === undefined) return true;
+    return key.verify(context.blob, context.signature, context.hashAlgo);
+  };
+}
+
+function serveSessions(client: Connection, handlers: SshHandlers): void {
+  let open = 0;
+  client.on('session', (accept, reject) => {
+    if (open >= MAX_SESSIONS) {
+      reject();
+      return;
+    }
+    open++;
+    const session = accept();
+    const closed = new EventEmitter();
+    const close = (): void => {
+      open--;
+      session.removeListener('close', close);
+      client.removeListener('close', close);
+      closed.emit('closed');
+    };
+    // A lost connection does not reach the session itself.
+    session.once('close', close);
+    client.once('close', close);
+    serveSession(session, closed, handlers);
+  });
+}
+
+function serveSession(session: Session, events: EventEmitter, { exec, subsystem }: SshHandlers): void {
+  session.on('signal', (accept: SessionAccept | undefined, _reject, { name }) => {
+    events.emit('signal', name);
+    accept?.();
+  });
+  if (exec !== undefined) {
+    session.on('exec', (accept, _reject, { command }) => exec(command, commandOn(accept(), events)));
+    session.on('shell', (accept) => exec(null, commandOn(accept(), events)));
+  }
+  if (subsystem !== undefined) {
+    session.on('subsystem', (accept, _reject, { name }) => subsystem(name, accept()));
+  }
+}
+
+function commandOn(channel: ServerChannel, events: EventEmitter): SshCommand {
+  // ssh2 keeps what waited for the window, and sends it again when the other stream has to wait.
+  const waiting = channel as {
+    _chunk?: unknown;
+    _chunkcb?: unknown;
+    _chunkErr?: unknown;
+    _chunkcbErr?: unknown;
+  };
+  channel.on('error', () => channel.close());
+  channel.stderr.on('error', () => channel.close());
+  return {
+    stdin: channel,
+    write(to, chunk, done) {
+      (to === 'stdout' ? channel : channel.stderr).write(chunk, () => {
+        waiting._chunk = waiting._chunkcb = waiting._chunkErr = waiting._chunkcbErr = undefined;
+        done();
+      });
+    },
+    ended(how) {
+      if (typeof how === 'number') channel.exit(how);
+      else channel.exit(how, false, '');
+    },
+    close: () => channel.end(),
+    onClosed: (listener) => events.once('closed', listener),
+    onSignal: (listener) => events.on('signal', listener),
+  };
+}
+
+function serveForwards(client: Connection, forward: NonNullable<SshHandlers['forward']>): void {
+  let open = 0;
+  client.on('tcpip', (accept, reject, { destIP, destPort }) => {
+    if (open >= MAX_FORWARDS) {
+      reject();
+      return;
+    }
+    open++;
+    forward(destIP, destPort).then(
+      (stream) => {
+        stream.once('close', () => open--);
+        join(accept(), stream);
+      },
+      () => {
+        open--;
+        reject();
+      },
+    );
+  });
+}
+
+/** Each direction ends on its own; `end()` of a server's channel would close both. */
+function join(channel: ServerChannel, stream: Duplex): void {
+  channel.pipe(stream);
+  stream.on('data', (chunk: Buffer) => {
+    stream.pause();
+    channel.write(chunk, () => stream.resume());
+  });
+  stream.on('end', () => channel.eof());
+  stream.on('close', () => channel.close());
+  stream.on('error', () => channel.close());
+  channel.on('error', () => stream.destroy());
+  channel.on('close', () => stream.destroy());
+}
+
+/** A stream to a subsystem of a server whose host key is known. Rejects when it cannot be reached. */
+export async function openSubsystem(
+  server: { readonly host: string; readonly port: number; readonly hostKey: string; readonly user: string },
+  options: { readonly privateKey: Buffer; readonly name: string; readonly signal: AbortSignal },
+): Promise<{ readonly stream: Duplex; close(): void }> {
+  const client = new ssh2.Client();
+  const close = (): void => {
+    client.destroy();
+  };
+  options.signal.addEventListener('abort', close, { once: true });
+  try {
+    client.connect({
+      host: server.host,
+      port: server.port,
+      username: server.user,
+      privateKey: options.privateKey,
+      hostVerifier: (key: Buffer) => `ssh-ed25519 ${key.toString('base64')}` === server.hostKey,
+      readyTimeout: 10_000,
+      algorithms: {
+        kex: ['curve25519-sha256'],
+        cipher: ['aes128-gcm@openssh.com'],
+        serverHostKey: ['ssh-ed25519'],
+      },
+    });
+    await Promise.race([
+      once(client, 'ready'),
+      once(client, 'close').then(() => Promise.reject(new Error('the connection was closed'))),
+    ]);
+    client.setNoDelay(true);
+    const stream = await new Promise<Duplex>((resolve, reject) => {
+      client.once('close', () => reject(new Error('the connection was closed')));
+      client.subsys(options.name, (error, channel) =>
+        error === undefined ? resolve(channel) : reject(error),
+      );
+    });
+    client.on('error', close);
+    return { stream, close };
+  } catch (error) {
+    client.on('error', close);
+    close();
+    throw error;
+  } finally {
+    options.signal.removeEventListener('abort', close);
+  }
+}

@@ -1,0 +1,179 @@
+import { dirname } from 'node:path';
+
+import type { InstanceState } from '../provider.ts';
+import { makeHome, removeTree } from './home.ts';
+import type { MachineServer } from './machine.ts';
+import type { Reaper } from './reaper.ts';
+import type { MachineRecord } from './record.ts';
+
+const RETRY = 500;
+
+/** One machine at work: brings what is to what its record says it is meant to be. */
+export interface Unit {
+  readonly record: MachineRecord;
+  readonly state: InstanceState;
+  /** What stands in the way, or null. */
+  readonly reason: string | null;
+  /** Replaces what is wanted; `powerCut` ends what runs first, and boots again. */
+  want(record: MachineRecord, options?: { readonly powerCut: boolean }): void;
+  /** Begins to work at it. */
+  converge(): void;
+  /** Stops serving; processes and files stay. */
+  abandon(): void;
+}
+
+interface UnitParts {
+  readonly server: MachineServer;
+  readonly reaper: Reaper;
+  /** The machine's processes and directory are gone. `leftover` says what could not be removed. */
+  readonly onGone: (unit: Unit, leftover: string | null) => void;
+  /** Its image could not be copied. */
+  readonly onFailure: (unit: Unit, why: string) => void;
+}
+
+/**
+ *     pending ──boot──▶ running ──stop──▶ stopping ──▶ stopped ──start──▶ pending
+ *     any ──terminate──▶ terminating ──▶ (gone)      running ──reboot──▶ pending
+ */
+export function createUnit(first: MachineRecord, { server, reaper, onGone, onFailure }: UnitParts): Unit {
+  const directory = dirname(server.owner.home);
+  let record = first;
+  let reason: string | null = null;
+  let powerCut = false;
+  /** True once its processes are known to have ended since it was switched off. */
+  let quiet = false;
+  let working = false;
+  let abandoned = false;
+  let wake: () => void = () => undefined;
+
+  function state(): InstanceState {
+    switch (record.wanted) {
+      case 'gone':
+        return 'terminating';
+      case 'off':
+        return quiet ? 'stopped' : 'stopping';
+      case 'on':
+        return server.listening && !powerCut ? 'running' : 'pending';
+      default:
+        return record.wanted satisfies never;
+    }
+  }
+
+  function sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async function endProcesses(): Promise<void> {
+    server.close();
+    await reaper.end(server.owner, (why) => (reason = `Cannot end it: ${why}`));
+    reason = null;
+  }
+
+  async function boot(): Promise<void> {
+    const wait = record.bootsAt - Date.now();
+    if (wait > 0) {
+      await sleep(wait);
+      return;
+    }
+    const code = await server.listen();
+    reason = code === null ? null : `Cannot listen at ${record.address}:${record.port}: ${code}`;
+    if (code !== null) await sleep(RETRY);
+  }
+
+  async function prepare(): Promise<boolean> {
+    try {
+      await makeHome(directory, record.request.image);
+      return true;
+    } catch (error) {
+      onFailure(unit, `Cannot make its home: ${textOf(error)}`);
+      return false;
+    }
+  }
+
+  async function end(): Promise<void> {
+    await endProcesses();
+    let leftover: string | null = null;
+    try {
+      await removeTree(directory);
+    } catch (error) {
+      leftover = `Cannot remove "${directory}": ${textOf(error)}`;
+    }
+    abandoned = true;
+    onGone(unit, leftover);
+  }
+
+  async function switchOff(): Promise<void> {
+    await endProcesses();
+    powerCut = false;
+    quiet = true;
+  }
+
+  async function switchOn(): Promise<void> {
+    quiet = false;
+    if (await prepare()) await boot();
+  }
+
+  /** The next piece of work. */
+  function due(): (() => Promise<void>) | undefined {
+    if (abandoned) return undefined;
+    if (record.wanted === 'gone') return end;
+    if (powerCut || (record.wanted === 'off' && !quiet)) return switchOff;
+    return record.wanted === 'off' || server.listening ? undefined : switchOn;
+  }
+
+  async function work(): Promise<void> {
+    for (let task = due(); task !== undefined; task = due()) {
+      try {
+        await task();
+      } catch (error) {
+        reason = textOf(error);
+        await sleep(RETRY);
+      }
+    }
+    working = false;
+  }
+
+  const unit: Unit = {
+    get record() {
+      return record;
+    },
+    get state() {
+      return state();
+    },
+    get reason() {
+      return reason ?? record.failure;
+    },
+    want(next, options) {
+      if (next.wanted === 'on' && record.wanted === 'off') quiet = false;
+      record = next;
+      powerCut ||= options?.powerCut === true;
+      wake();
+    },
+    converge() {
+      if (working) return;
+      working = true;
+      void work();
+    },
+    abandon() {
+      abandoned = true;
+      wake();
+      server.close();
+    },
+  };
+  return unit;
+}
+
+/** Epoch milliseconds at which a machine that is switched on now begins to listen. */
+export function bootTime(bootDelay: number): number {
+  return bootDelay > 0 ? Date.now() + bootDelay : 0;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
