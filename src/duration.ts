@@ -6,7 +6,8 @@ const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
 export function parseDuration(text: string): number | undefined {
   if (!DURATION.test(text)) return undefined;
   let total = 0;
-  for (const [, amount, unit] of text.matchAll(PART)) total += Number(amount) * UNITS[unit as keyof typeof UNITS];
+  for (const [, amount, unit] of text.matchAll(PART))
+    total += Number(amount) * UNITS[unit as keyof typeof UNITS];
   return Math.round(total);
 }
 
@@ -20,4 +21,18 @@ export function formatDuration(milliseconds: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return `${hours}h${String(minutes % 60).padStart(2, '0')}m`;
   return `${Math.floor(hours / 24)}d${hours % 24}h`;
+}
+
+/** A duration as a plan would write it, exactly: `500ms`, `1.5s`, `1m30s`, `2h`. */
+export function spellDuration(milliseconds: number): string {
+  if (milliseconds < 1_000) return `${milliseconds}ms`;
+  if (milliseconds % 1_000 !== 0) return `${milliseconds / 1_000}s`;
+  let rest = milliseconds;
+  let text = '';
+  for (const unit of ['h', 'm', 's'] as const) {
+    const amount = Math.floor(rest / UNITS[unit]);
+    rest -= amount * UNITS[unit];
+    if (amount > 0) text += `${amount}${unit}`;
+  }
+  return text;
 }

@@ -101,10 +101,17 @@ export type FactBody =
       readonly failed: StepFailure;
     }
   /** The instance goes although its machine's name lives on: the name is free for another launch. */
-  | { readonly type: 'instance-condemned'; readonly machine: string; readonly generation: number; readonly cause: string }
-  | { readonly type: 'terminate-requested'; readonly machines: readonly string[]; readonly instances: readonly string[] }
+  | {
+      readonly type: 'instance-condemned';
+      readonly machine: string;
+      readonly generation: number;
+      readonly cause: string;
+    }
+  | { readonly type: 'terminate-requested'; readonly machines: readonly string[] }
   /** The provider confirmed the end of these instances. */
   | { readonly type: 'instances-gone'; readonly ids: readonly string[] }
+  /** A condemned instance could not be terminated in this operation. */
+  | { readonly type: 'instance-kept'; readonly id: string; readonly problem: string }
   /** Machines without an instance that are no longer wanted. */
   | { readonly type: 'machines-dropped'; readonly machines: readonly string[] };
 

@@ -92,7 +92,11 @@ export interface Machine {
   readonly generation: number;
   readonly stage: Stage;
   /** The recorded step that was started and has not ended. */
-  readonly running: { readonly step: 'bootstrap' | 'teardown'; readonly attempt: number; readonly since: number } | null;
+  readonly running: {
+    readonly step: 'bootstrap' | 'teardown';
+    readonly attempt: number;
+    readonly since: number;
+  } | null;
   /** The latest failure; cleared when a later step succeeds. */
   readonly failure: Failure | null;
   /** True when the failure is final for the current operation; the next operation tries again. */
@@ -127,6 +131,8 @@ export interface Instance {
   readonly batch: number;
   /** Why it has to go although its machine's name lives on; null while it is the machine. */
   readonly condemned: string | null;
+  /** True when its end was given up in this operation; the next one tries again. */
+  readonly kept: boolean;
 }
 
 export function machineName(service: string, index: number): string {

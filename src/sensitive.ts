@@ -9,7 +9,9 @@ export interface Sensitive {
 export const MASK = '***';
 
 export function isSensitive(value: unknown): value is Sensitive {
-  return typeof value === 'object' && value !== null && typeof (value as Partial<Sensitive>).sensitive === 'string';
+  return (
+    typeof value === 'object' && value !== null && typeof (value as Partial<Sensitive>).sensitive === 'string'
+  );
 }
 
 /** The value itself, for templates and `--reveal`. */

@@ -24,6 +24,8 @@ export interface Wiring {
   readonly parallelism: number;
   /** Milliseconds to wait for a deployment that is locked. */
   readonly lockTimeout: number;
+  /** Tell `observe` what scripts print (`-v`). */
+  readonly showOutput: boolean;
   /** Told everything as it happens, in order, after it is recorded; `state` is live: read, do not keep. */
   observe(event: EngineEvent, state: DeploymentState): void;
 }
@@ -31,9 +33,19 @@ export interface Wiring {
 export type EngineEvent =
   | { readonly type: 'fact'; readonly fact: Fact }
   /** A step begins; nothing is recorded of those that may be repeated without harm. */
-  | { readonly type: 'step-began'; readonly machine: string; readonly step: StepKind; readonly attempt: number }
+  | {
+      readonly type: 'step-began';
+      readonly machine: string;
+      readonly step: StepKind;
+      readonly attempt: number;
+    }
   /** Masked output of a script, whole lines without line breaks. */
-  | { readonly type: 'output'; readonly machine: string; readonly step: StepKind; readonly lines: readonly string[] }
+  | {
+      readonly type: 'output';
+      readonly machine: string;
+      readonly step: StepKind;
+      readonly lines: readonly string[];
+    }
   | { readonly type: 'warning'; readonly message: string };
 
 export interface UpRequest {
@@ -55,12 +67,3 @@ export interface OperationResult {
   /** False: there was nothing to do, no provider was asked and no script ran. */
   readonly worked: boolean;
 }
-
-/**
- * Brings a deployment to what its plan says. Rejects with `LockedError`, `StateError`, `UsageError` (a live
- * deployment of another plan file) or `OperationError` (the providers' checks found problems: nothing was launched).
- */
-export declare function up(wiring: Wiring, request: UpRequest, options: { readonly signal: AbortSignal }): Promise<OperationResult>;
-
-/** Tears a deployment down, levels in reverse order; goes on whatever fails. */
-export declare function down(wiring: Wiring, request: DownRequest, options: { readonly signal: AbortSignal }): Promise<OperationResult>;

@@ -20,7 +20,7 @@ export interface DeploymentState {
   readonly machines: Map<string, Machine>;
   /** Instances that are not known to be gone, by id. */
   readonly instances: Map<string, Instance>;
-  /** Ids of condemned instances. */
+  /** Ids of condemned instances whose end was not given up in this operation. Derived, never stored. */
   readonly condemned: Set<string>;
   /** Batches without a recorded answer, by number. */
   readonly batches: Map<number, Batch>;
@@ -44,11 +44,21 @@ export interface Touched {
 }
 
 export function nothingTouched(): Touched {
-  return { machines: new Set(), instances: new Set(), batches: new Set(), reached: new Set(), deployment: false };
+  return {
+    machines: new Set(),
+    instances: new Set(),
+    batches: new Set(),
+    reached: new Set(),
+    deployment: false,
+  };
 }
 
 /** A deployment to which nothing happened yet. `created` is its first fact. */
-export function emptyState(created: { readonly name: string; readonly uuid: string; readonly at: number }): DeploymentState {
+export function emptyState(created: {
+  readonly name: string;
+  readonly uuid: string;
+  readonly at: number;
+}): DeploymentState {
   return {
     name: created.name,
     uuid: created.uuid,
@@ -94,9 +104,13 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
         if (machine.gaveUp || machine.retryAt !== null || Object.keys(machine.tries).length > 0)
           replace(state, { ...machine, gaveUp: false, retryAt: null, tries: {} }, touched);
       }
+      for (const instance of state.instances.values()) {
+        if (instance.kept) replaceInstance(state, { ...instance, kept: false }, touched);
+      }
       return;
     case 'operation-ended':
-      if (state.operation?.id === fact.id) state.operation = { ...state.operation, endedAt: fact.at, outcome: fact.outcome };
+      if (state.operation?.id === fact.id)
+        state.operation = { ...state.operation, endedAt: fact.at, outcome: fact.outcome };
       touched.deployment = true;
       return;
     case 'scope-prepared':
@@ -146,8 +160,7 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
       return;
     case 'step-failed':
       change(state, fact.machine, fact.generation, fact.at, touched, (machine) => {
-        const wasStarted = machine.running?.step === fact.step;
-        const base = wasStarted ? machine : counted(machine, fact.step, fact.attempt);
+        const base = counted(machine, fact.step, fact.attempt);
         // A teardown that failed for good never stops the machine's end.
         if (fact.step === 'teardown' && fact.failed.gaveUp)
           return { ...base, running: null, failure: fact.failed.failure, tornDown: true };
@@ -161,17 +174,35 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
       for (const name of fact.machines) {
         const machine = state.machines.get(name);
         if (machine !== undefined)
-          replace(state, { ...counted(machine, 'terminate', (machine.attempts.terminate ?? 0) + 1), stage: 'leaving', running: null, updatedAt: fact.at }, touched);
+          replace(
+            state,
+            {
+              ...counted(machine, 'terminate', (machine.attempts.terminate ?? 0) + 1),
+              stage: 'leaving',
+              running: null,
+              updatedAt: fact.at,
+            },
+            touched,
+          );
       }
       return;
     case 'instances-gone':
       for (const id of fact.ids) removeInstance(state, id, fact.at, touched);
       return;
+    case 'instance-kept': {
+      const instance = state.instances.get(fact.id);
+      if (instance !== undefined) replaceInstance(state, { ...instance, kept: true }, touched);
+      return;
+    }
     case 'machines-dropped':
       for (const name of fact.machines) {
         const machine = state.machines.get(name);
         if (machine !== undefined)
-          replace(state, { ...machine, stage: 'gone', running: null, gaveUp: false, retryAt: null, updatedAt: fact.at }, touched);
+          replace(
+            state,
+            { ...machine, stage: 'gone', running: null, gaveUp: false, retryAt: null, updatedAt: fact.at },
+            touched,
+          );
       }
       return;
     default:
@@ -291,6 +322,7 @@ function addInstance(
     generation: machine.generation,
     batch: batch.number,
     condemned: null,
+    kept: false,
   });
   touched.instances.add(id);
 }
@@ -301,7 +333,7 @@ function notLaunched(machine: Machine, failed: StepFailure | null): Machine {
 
 function succeed(machine: Machine, fact: Extract<Fact, { type: 'step-succeeded' }>): Machine {
   const base: Machine = {
-    ...(machine.running?.step === fact.step ? machine : counted(machine, fact.step, fact.attempt)),
+    ...counted(machine, fact.step, fact.attempt),
     running: null,
     gaveUp: false,
     retryAt: null,
@@ -311,7 +343,10 @@ function succeed(machine: Machine, fact: Extract<Fact, { type: 'step-succeeded' 
       return {
         ...base,
         stage: 'connected',
-        access: fact.hostKey === undefined || base.access === null ? base.access : { ...base.access, hostKey: fact.hostKey },
+        access:
+          fact.hostKey === undefined || base.access === null
+            ? base.access
+            : { ...base.access, hostKey: fact.hostKey },
       };
     case 'bootstrap':
       return { ...base, stage: 'bootstrapped', outputs: fact.outputs ?? {} };
@@ -322,15 +357,15 @@ function succeed(machine: Machine, fact: Extract<Fact, { type: 'step-succeeded' 
   }
 }
 
-function condemn(state: DeploymentState, fact: Extract<Fact, { type: 'instance-condemned' }>, touched: Touched): void {
+function condemn(
+  state: DeploymentState,
+  fact: Extract<Fact, { type: 'instance-condemned' }>,
+  touched: Touched,
+): void {
   const machine = state.machines.get(fact.machine);
   if (machine?.generation !== fact.generation || machine.id === null) return;
   const instance = state.instances.get(machine.id);
-  if (instance !== undefined) {
-    state.instances.set(instance.id, { ...instance, condemned: fact.cause });
-    state.condemned.add(instance.id);
-    touched.instances.add(instance.id);
-  }
+  if (instance !== undefined) replaceInstance(state, { ...instance, condemned: fact.cause }, touched);
   replace(state, { ...machine, ...UNLAUNCHED, updatedAt: fact.at }, touched);
 }
 
@@ -341,16 +376,32 @@ function removeInstance(state: DeploymentState, id: string, at: number, touched:
   state.condemned.delete(id);
   touched.instances.add(id);
   change(state, instance.machine, instance.generation, at, touched, (machine) =>
-    machine.id === id && machine.stage === 'leaving' ? { ...machine, stage: 'gone', gaveUp: false, retryAt: null } : machine,
+    machine.id === id && machine.stage === 'leaving'
+      ? { ...machine, stage: 'gone', gaveUp: false, retryAt: null }
+      : machine,
   );
 }
 
-/** `attempts` and `tries` with one more of `step`. */
+function replaceInstance(state: DeploymentState, instance: Instance, touched: Touched): void {
+  state.instances.set(instance.id, instance);
+  if (isCondemned(instance)) state.condemned.add(instance.id);
+  else state.condemned.delete(instance.id);
+  touched.instances.add(instance.id);
+}
+
+/** It has to go, and its end was not given up in this operation. */
+export function isCondemned(instance: Instance): boolean {
+  return instance.condemned !== null && !instance.kept;
+}
+
+/** `attempts` up to this one, and `tries` with what that adds: an attempt that was counted when it began adds none. */
 function counted(machine: Machine, step: StepKind, attempt: number): Machine {
+  const added = attempt - (machine.attempts[step] ?? 0);
+  if (added === 0) return machine;
   return {
     ...machine,
     attempts: { ...machine.attempts, [step]: attempt },
-    tries: { ...machine.tries, [step]: (machine.tries[step] ?? 0) + 1 },
+    tries: { ...machine.tries, [step]: (machine.tries[step] ?? 0) + added },
   };
 }
 

@@ -6,6 +6,8 @@ export interface Tallies {
   readonly services: Map<string, ServiceTally>;
   /** In level order. */
   levels: readonly LevelTally[];
+  /** The way down, by level name; also levels that the plan no longer has. */
+  readonly leaving: Map<string, LeavingTally>;
 }
 
 export interface ServiceTally {
@@ -19,8 +21,6 @@ export interface ServiceTally {
   reached: number;
   /** Given up before they were reached. */
   unreachable: number;
-  /** Names of machines without an instance that may be launched. */
-  readonly unlaunched: Set<string>;
   /** Names of machines that are connected and wait for their bootstrap. */
   readonly waiting: Set<string>;
 }
@@ -32,8 +32,17 @@ export interface LevelTally {
   short: number;
 }
 
+export interface LeavingTally {
+  /** Machines that are not gone and whose end was not given up. */
+  present: number;
+  /** Of these, the ones whose teardown is not over. */
+  untorn: number;
+  /** Of these, the ones whose termination was not asked for. */
+  staying: number;
+}
+
 export function emptyTallies(): Tallies {
-  return { services: new Map(), levels: [] };
+  return { services: new Map(), levels: [], leaving: new Map() };
 }
 
 /** Every machine of the service was reached or given up. */
@@ -49,13 +58,14 @@ export function openLevel(tallies: Tallies): number {
 
 export function rebuildTallies(tallies: Tallies, plan: PlanRecord, machines: Iterable<Machine>): void {
   tallies.services.clear();
+  tallies.leaving.clear();
   tallies.levels = plan.levels.map(({ services }) => {
     const level: LevelTally = { unsettled: 0, short: 0 };
     for (const { name, min, max } of services) {
       level.unsettled += max;
       if (min > 0) level.short += 1;
       const zero = { ready: 0, settled: 0, reached: 0, unreachable: 0 };
-      tallies.services.set(name, { level, min, max, ...zero, unlaunched: new Set(), waiting: new Set() });
+      tallies.services.set(name, { level, min, max, ...zero, waiting: new Set() });
     }
     return level;
   });
@@ -64,6 +74,8 @@ export function rebuildTallies(tallies: Tallies, plan: PlanRecord, machines: Ite
 
 /** Counts a machine's change. True when the number of machines that were reached or are unreachable changed. */
 export function countMachine(tallies: Tallies, before: Machine | undefined, after: Machine): boolean {
+  countLeaving(tallies, before, -1);
+  countLeaving(tallies, after, 1);
   const tally = tallies.services.get(after.service);
   if (tally === undefined) return false;
   const gone = before === undefined ? NOTHING : contribution(before);
@@ -75,7 +87,6 @@ export function countMachine(tallies: Tallies, before: Machine | undefined, afte
   tally.level.short += Number(tally.ready < tally.min) - Number(wasShort);
   tally.reached += come.reached - gone.reached;
   tally.unreachable += come.unreachable - gone.unreachable;
-  toggle(tally.unlaunched, after.name, come.unlaunched);
   toggle(tally.waiting, after.name, come.waiting);
   return come.reached !== gone.reached || come.unreachable !== gone.unreachable;
 }
@@ -85,11 +96,10 @@ interface Contribution {
   readonly settled: 0 | 1;
   readonly reached: 0 | 1;
   readonly unreachable: 0 | 1;
-  readonly unlaunched: boolean;
   readonly waiting: boolean;
 }
 
-const NOTHING: Contribution = { ready: 0, settled: 0, reached: 0, unreachable: 0, unlaunched: false, waiting: false };
+const NOTHING: Contribution = { ready: 0, settled: 0, reached: 0, unreachable: 0, waiting: false };
 
 function contribution(machine: Machine): Contribution {
   if (!machine.wanted) return NOTHING;
@@ -99,9 +109,29 @@ function contribution(machine: Machine): Contribution {
     settled: machine.stage === 'ready' || machine.gaveUp ? 1 : 0,
     reached: reached ? 1 : 0,
     unreachable: !reached && machine.gaveUp ? 1 : 0,
-    unlaunched: machine.stage === 'none' && !machine.gaveUp,
     waiting: machine.stage === 'connected' && machine.running === null && !machine.gaveUp,
   };
+}
+
+function countLeaving(tallies: Tallies, machine: Machine | undefined, by: 1 | -1): void {
+  if (machine === undefined || !isPresent(machine)) return;
+  let tally = tallies.leaving.get(machine.level);
+  if (tally === undefined)
+    tallies.leaving.set(machine.level, (tally = { present: 0, untorn: 0, staying: 0 }));
+  tally.present += by;
+  if (needsTeardown(machine)) tally.untorn += by;
+  if (machine.stage !== 'leaving') tally.staying += by;
+}
+
+/** Not gone, and not a machine whose end was given up in this operation. */
+export function isPresent(machine: Machine): boolean {
+  const endGivenUp = machine.gaveUp && machine.failure?.step === 'terminate';
+  return machine.stage !== 'gone' && !endGivenUp;
+}
+
+/** A bootstrap was started on it and its teardown is not over. */
+export function needsTeardown(machine: Machine): boolean {
+  return machine.touched && !machine.tornDown && machine.stage !== 'leaving' && machine.stage !== 'gone';
 }
 
 export function hasBeenReached(machine: Machine): boolean {

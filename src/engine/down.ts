@@ -1,0 +1,82 @@
+import { UsageError } from '../errors.ts';
+import type { Plan } from '../plan/plan.ts';
+import { ProviderError } from '../providers/provider.ts';
+import type { DownRequest, OperationResult, Wiring } from './operation.ts';
+import type { Running } from './run-operation.ts';
+import { runOperation } from './run-operation.ts';
+
+/**
+ * Tears a deployment down, levels in reverse order; goes on whatever fails. Rejects with `LockedError`, `StateError`,
+ * or `UsageError` for an unknown deployment.
+ */
+export async function down(
+  wiring: Wiring,
+  { deployment, plan, skipTeardown }: DownRequest,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<OperationResult> {
+  const holder = { owner: wiring.owner, operation: 'down' } as const;
+  await using lock = await wiring.store.lock(deployment, holder, { timeout: wiring.lockTimeout, signal });
+  const state = await wiring.store.load(deployment);
+  if (state === null) throw new UsageError(`There is no deployment "${deployment}"`);
+  const scripts = skipTeardown ? null : plan;
+  const known = plan ?? withoutScripts(deployment);
+  return await runOperation(wiring, { kind: 'down', state, plan: known, signal }, (running) =>
+    bringDown(running, scripts),
+  );
+}
+
+async function bringDown(running: Running, plan: Plan | null) {
+  const { journal, providers, signal } = running;
+  const { state } = journal;
+  const goal = { kind: 'down', plan } as const;
+  const isRecordOnly = state.instances.size === 0 && state.batches.size === 0 && state.scopes.size === 0;
+  const worked = !isRecordOnly || running.hasWork(goal);
+  const batches = [...state.batches.values()].map(({ provider }) => provider);
+  const instances = [...state.instances.values()].map(({ provider }) => provider);
+  await providers.open(new Set([...state.scopes, ...batches, ...instances]));
+  await running.converge(goal);
+  if (signal.aborted) return { succeeded: false, worked };
+  const areReleased = await release(running);
+  const areGone = [...state.machines.values()].every(({ stage }) => stage === 'gone');
+  return { succeeded: areGone && areReleased && running.setbacks() === 0, worked };
+}
+
+/** Has providers remove what they made for the deployment, where no machine of it is left. */
+async function release({ journal, providers, context, signal }: Running): Promise<boolean> {
+  const { state } = journal;
+  const left = new Set(
+    [...[...state.instances.values()], ...state.batches.values()].map(({ provider }) => provider),
+  );
+  const tags = { deployment: state.name, uuid: state.uuid, owner: context.wiring.owner };
+  let areReleased = true;
+  for (const provider of [...state.scopes]) {
+    if (left.has(provider)) continue;
+    try {
+      await providers.get(provider).release(tags, { signal });
+      await journal.commit([{ type: 'scope-released', provider }]);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      context.tell({
+        type: 'warning',
+        message: `Cannot remove what provider "${provider}" made: ${error.message}`,
+      });
+      areReleased = false;
+    }
+  }
+  return areReleased;
+}
+
+/** Stands for a plan that cannot be read any more: no scripts, no inputs, providers known by their type. */
+function withoutScripts(deployment: string): Plan {
+  return {
+    name: deployment,
+    description: null,
+    deployment,
+    path: '',
+    digest: '',
+    inputs: {},
+    providers: {},
+    levels: [],
+    sources: new Map(),
+  };
+}

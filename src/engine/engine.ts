@@ -1,0 +1,139 @@
+import { setMaxListeners } from 'node:events';
+import type { Clock } from '../clock.ts';
+import type { FactBody } from '../fact.ts';
+import type { Journal } from './journal.ts';
+import type { Goal, Look, Reconciliation } from './reconcile.ts';
+import { reconcile } from './reconcile.ts';
+import type { Decision, Step } from './step.ts';
+import { subjectsOf } from './step.ts';
+
+export interface EngineOptions {
+  readonly goal: Goal;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Most machines in one launching call of a provider. */
+  batchLimit(provider: string): number;
+  /** The facts that a decision amounts to. */
+  decide(decision: Decision): readonly FactBody[];
+  /**
+   * Performs a step whose causes are on disk, and answers how it ended. Expected failures are facts; it rejects when
+   * it is cancelled, when the store fails, or because of a bug; the first such rejection cancels everything else.
+   */
+  perform(step: Step, cancel: { readonly signal: AbortSignal }): Promise<readonly FactBody[]>;
+}
+
+/**
+ * Asks what may start, starts it, and asks again after every change, until nothing is under way and nothing is due.
+ * Once cancelled it starts nothing more and waits for what is under way. Answers how many steps it started.
+ */
+export async function converge(options: EngineOptions): Promise<number> {
+  const { goal, journal, clock, signal } = options;
+  const busy = new Set<string>();
+  const bell = createBell();
+  const ended = new AbortController();
+  const cancelled = AbortSignal.any([signal, ended.signal]);
+  setMaxListeners(0, cancelled);
+  let started = 0;
+  let underWay = 0;
+  let broken: { readonly error: unknown } | undefined;
+  /** Epoch milliseconds of the next alarm, and the machines to look at then. */
+  const alarm: { at: number | null; machines: string[] } = { at: null, machines: [] };
+
+  function fail(error: unknown): void {
+    if (!cancelled.aborted) broken = { error };
+    ended.abort(error);
+    bell.ring();
+  }
+
+  function begin(step: Step): void {
+    const subjects = subjectsOf(step);
+    for (const subject of subjects) busy.add(subject);
+    started += 1;
+    underWay += 1;
+    journal
+      .settled()
+      .then(() => options.perform(step, { signal: cancelled }))
+      .then((facts) => {
+        for (const subject of subjects) busy.delete(subject);
+        const recorded = journal.commit(facts);
+        bell.ring();
+        return recorded;
+      })
+      .catch(fail)
+      .finally(() => {
+        underWay -= 1;
+        bell.ring();
+      });
+  }
+
+  function setAlarm({ wakeAt, sleeping }: Reconciliation): void {
+    alarm.machines.push(...sleeping);
+    if (wakeAt === null || (alarm.at !== null && alarm.at <= wakeAt)) return;
+    alarm.at = wakeAt;
+    clock.sleep(Math.max(0, wakeAt - clock.now()), { signal: cancelled }).then(
+      () => {
+        if (alarm.at === wakeAt) alarm.at = null;
+        bell.ring();
+      },
+      () => bell.ring(),
+    );
+  }
+
+  let look: Look = { kind: 'all' };
+  journal.takeTouched();
+  try {
+    for (;;) {
+      if (!cancelled.aborted) {
+        const situation = {
+          state: journal.state,
+          look,
+          busy,
+          now: clock.now(),
+          batchLimit: options.batchLimit,
+        };
+        const found = reconcile(goal, situation);
+        for (const one of found.decide) journal.commit(options.decide(one)).catch(fail);
+        for (const step of found.start) begin(step);
+        setAlarm(found);
+        if (found.decide.length > 0) {
+          look = nextLook();
+          continue;
+        }
+      }
+      const mayWait = underWay > 0 || (alarm.at !== null && !cancelled.aborted);
+      if (!mayWait) break;
+      await bell.rung();
+      look = nextLook();
+    }
+    await journal.settled();
+  } finally {
+    ended.abort();
+  }
+  if (broken !== undefined) throw broken.error;
+  return started;
+
+  function nextLook(): Look {
+    const touched = journal.takeTouched();
+    if (alarm.at === null) for (const name of alarm.machines.splice(0)) touched.machines.add(name);
+    return { kind: 'touched', ...touched };
+  }
+}
+
+/** Wakes a waiter one turn of the event loop after the first ring, so that what a turn brings is handled together. */
+function createBell() {
+  let rings = false;
+  let wake: (() => void) | undefined;
+  return {
+    ring(): void {
+      rings = true;
+      wake?.();
+    },
+    async rung(): Promise<void> {
+      if (!rings) await new Promise<void>((resolve) => (wake = resolve));
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      rings = false;
+      wake = undefined;
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import type { Batch, FactBody, StepFailure } from '../../fact.ts';
+import { reveal } from '../../sensitive.ts';
+import type { LaunchRequest } from '../../providers/provider.ts';
+import { ProviderError } from '../../providers/provider.ts';
+import type { Cancel, PerformContext } from './context.ts';
+import { failureOf, machineOf, messageOf } from './context.ts';
+
+/** Makes the launching call of a recorded batch, or repeats it: its token makes both the same. */
+export async function launch(
+  number: number,
+  context: PerformContext,
+  cancel: Cancel,
+): Promise<readonly FactBody[]> {
+  const batch = batchOf(number, context);
+  const provider = context.provider(batch.provider);
+  for (const { name } of batch.machines)
+    context.tell({
+      type: 'step-began',
+      machine: name,
+      step: 'launch',
+      attempt: machineOf(context.journal, name).attempts.launch ?? 1,
+    });
+  const { token, machines, min } = batch;
+  const request = JSON.parse(reveal(batch.request)) as LaunchRequest;
+  try {
+    const answer = await context.calls.run(
+      () => provider.launch({ token, machines, min, request }, cancel),
+      cancel,
+    );
+    if (answer.kind === 'refused')
+      return [{ type: 'launch-refused', batch: number, failed: refusal(batch, answer, context) }];
+    const why = answer.whyFewer ?? 'the provider gave fewer machines than were asked for';
+    const isShort = answer.ids.includes(null) || answer.ids.length < machines.length;
+    const shortfall = isShort ? refusal(batch, { message: why, retryAfter: null }, context) : null;
+    return [{ type: 'launch-answered', batch: number, ids: answer.ids, shortfall }];
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    // Whether it launched is unknown: the batch stays open and is repeated under its token, now or by the next `up`.
+    const failed = refusal(batch, { message: error.message, retryAfter: error.retryAfter }, context);
+    return stillOpen(batch, failed, context);
+  }
+}
+
+/** Looks a batch up by its token and never launches: what is found is adopted, what is not does not exist. */
+export async function find(
+  number: number,
+  context: PerformContext,
+  cancel: Cancel,
+): Promise<readonly FactBody[]> {
+  const batch = batchOf(number, context);
+  const provider = context.provider(batch.provider);
+  const { name, uuid } = context.journal.state;
+  const deadline = context.wiring.clock.now() + provider.consistencyDelay;
+  try {
+    for (;;) {
+      const found = await context.calls.run(() => provider.list({ deployment: name, uuid }, cancel), cancel);
+      const ids = batch.machines.map((_, i) => {
+        const match = found.find((one) => one.batch?.token === batch.token && one.batch.index === i);
+        return match?.id ?? null;
+      });
+      const isOver = context.wiring.clock.now() >= deadline;
+      if (isOver || !ids.includes(null))
+        return [{ type: 'launch-answered', batch: number, ids, shortfall: null }];
+      await context.wiring.clock.sleep(provider.pollInterval, cancel);
+    }
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    const message = `Cannot tell whether it was launched: ${messageOf(error)}`;
+    return stillOpen(
+      batch,
+      { failure: failureOf('terminate', 'error', message), gaveUp: true, retryAt: null },
+      context,
+    );
+  }
+}
+
+function batchOf(number: number, context: PerformContext): Batch {
+  const batch = context.journal.state.batches.get(number);
+  if (batch === undefined) throw new Error(`Batch ${number} is not open. This is a bug in plan.`);
+  return batch;
+}
+
+/** A launch that did not happen, and whether the machines' remaining tries are worth it. */
+function refusal(
+  batch: Batch,
+  answer: { readonly message: string; readonly retryAfter: number | null },
+  context: PerformContext,
+): StepFailure {
+  const allowed = context.service(batch.service).attempts.launch;
+  const tries = Math.max(
+    ...batch.machines.map(({ name }) => machineOf(context.journal, name).tries.launch ?? 1),
+  );
+  const again = answer.retryAfter !== null && tries < allowed;
+  return {
+    failure: failureOf('launch', 'refused', `Cannot launch: ${answer.message}`),
+    gaveUp: !again,
+    retryAt: again ? context.wiring.clock.now() + answer.retryAfter : null,
+  };
+}
+
+/** The batch has no answer yet; each such call counts as a try. */
+function stillOpen(batch: Batch, failed: StepFailure, context: PerformContext): readonly FactBody[] {
+  const startedAt = context.wiring.clock.now();
+  const { step } = failed.failure;
+  return batch.machines.map(({ name, generation }) => {
+    const attempt = (machineOf(context.journal, name).attempts[step] ?? 0) + 1;
+    return { type: 'step-failed', machine: name, generation, step, attempt, startedAt, failed };
+  });
+}

@@ -1,0 +1,115 @@
+import { spellDuration } from '../../duration.ts';
+import type { FactBody } from '../../fact.ts';
+import type { Failure } from '../../failure.ts';
+import type { Instance } from '../../machine.ts';
+import type { Observation } from '../../providers/provider.ts';
+import { ProviderError } from '../../providers/provider.ts';
+import type { Cancel, PerformContext } from './context.ts';
+import { failureOf, messageOf } from './context.ts';
+
+/**
+ * Has a provider end instances and waits until it confirms that each is gone. A call that fails is made again until
+ * the service's `timeouts.terminate` is over.
+ */
+export async function terminate(
+  providerName: string,
+  ids: readonly string[],
+  context: PerformContext,
+  cancel: Cancel,
+): Promise<readonly FactBody[]> {
+  const { clock } = context.wiring;
+  const startedAt = clock.now();
+  const provider = context.provider(providerName);
+  const timeout = Math.max(...ids.map((id) => timeoutOf(id, context)));
+  for (const id of ids) {
+    const machine = machineBehind(id, context);
+    context.wiring.connections.release(id);
+    if (machine !== null)
+      context.tell({
+        type: 'step-began',
+        machine: machine.name,
+        step: 'terminate',
+        attempt: machine.attempts.terminate ?? 1,
+      });
+  }
+  const refused = new Map<string, string>();
+  let pause = 250;
+  for (;;) {
+    try {
+      const answers = await context.calls.run(() => provider.terminate(ids, cancel), cancel);
+      for (const [id, answer] of answers) if (answer.kind === 'cannot') refused.set(id, answer.why);
+      break;
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      if (clock.now() - startedAt >= timeout)
+        return ids.flatMap((id) => failed(id, messageOf(error), startedAt, context));
+      await clock.sleep(Math.max(pause, error.retryAfter ?? 0), cancel);
+      pause = Math.min(pause * 2, 5_000);
+    }
+  }
+  const ends = await Promise.all(
+    ids.map(async (id): Promise<{ readonly id: string; readonly problem: string | null }> => {
+      const why = refused.get(id);
+      if (why !== undefined) return { id, problem: why };
+      const left = Math.max(0, timeout - (clock.now() - startedAt));
+      const end = await context
+        .watch(providerName)
+        .wait(id, { until: isGone, timeout: left, signal: cancel.signal });
+      if (end.kind === 'seen') return { id, problem: null };
+      const state = end.lastError ?? `the provider says "${end.last?.state ?? 'unknown'}"`;
+      return { id, problem: `it is not gone after ${spellDuration(timeout)}: ${state}` };
+    }),
+  );
+  const gone = ends.filter(({ problem }) => problem === null).map(({ id }) => id);
+  return [
+    ...(gone.length > 0 ? [{ type: 'instances-gone', ids: gone } as const] : []),
+    ...ends.flatMap(({ id, problem }) => (problem === null ? [] : failed(id, problem, startedAt, context))),
+  ];
+}
+
+function isGone({ state }: Observation): boolean {
+  return state === 'terminated' || state === 'unknown';
+}
+
+const TERMINATE_TIMEOUT = 300_000;
+
+function timeoutOf(id: string, context: PerformContext): number {
+  const service = context.journal.state.instances.get(id)?.service;
+  const found = context.plan.levels.flatMap(({ services }) => services).find(({ name }) => name === service);
+  return found?.timeouts.terminate ?? TERMINATE_TIMEOUT;
+}
+
+/** The machine whose current instance this is; null for a condemned one. */
+function machineBehind(id: string, context: PerformContext) {
+  const instance: Instance | undefined = context.journal.state.instances.get(id);
+  const machine = instance === undefined ? undefined : context.journal.state.machines.get(instance.machine);
+  return machine?.id === id ? machine : null;
+}
+
+function failed(
+  id: string,
+  problem: string,
+  startedAt: number,
+  context: PerformContext,
+): readonly FactBody[] {
+  const machine = machineBehind(id, context);
+  const message = `Cannot terminate instance "${id}": ${problem}`;
+  if (machine === null) {
+    context.tell({ type: 'warning', message });
+    return [{ type: 'instance-kept', id, problem }];
+  }
+  const failure: Failure = failureOf('terminate', 'error', message);
+  const { name, generation, attempts } = machine;
+  const attempt = attempts.terminate ?? 1;
+  return [
+    {
+      type: 'step-failed',
+      machine: name,
+      generation,
+      step: 'terminate',
+      attempt,
+      startedAt,
+      failed: { failure, gaveUp: true, retryAt: null },
+    },
+  ];
+}

@@ -1,0 +1,178 @@
+import type { Machine } from '../machine.ts';
+import type { Plan, Service } from '../plan/plan.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import { allReached, openLevel } from '../state/tally.ts';
+import type { Reconciliation, Situation } from './reconcile.ts';
+import { nothingToDo, terminations } from './reconcile.ts';
+import { batchSubject, machineSubject } from './step.ts';
+
+/** Steps towards a deployment in which every level of the plan is passed. Only the open level has any. */
+export function reconcileUp(plan: Plan, situation: Situation): Reconciliation {
+  const out = nothingToDo();
+  const { state, busy } = situation;
+  const level = plan.levels[openLevel(state.tallies)];
+  if (level !== undefined) {
+    const services = new Map(level.services.map((service) => [service.name, service]));
+    const unlaunched = new Map<string, Machine[]>();
+    for (const machine of machinesToLookAt(level.name, services, situation)) {
+      const service = services.get(machine.service);
+      if (service === undefined || busy.has(machineSubject(machine.name))) continue;
+      if (machine.stage === 'none' && isDue(machine, situation.now, out)) collect(unlaunched, machine);
+      else next(machine, service, situation, out);
+    }
+    for (const [name, machines] of unlaunched) {
+      const service = services.get(name);
+      if (service !== undefined) request(service, machines, situation, out);
+    }
+  }
+  terminations(situation, state.condemned, out);
+  return out;
+}
+
+/**
+ * The touched machines of the open level and, where a gate may just have opened, everything behind that gate: the
+ * whole level after a change below it, the machines that wait for a service all of which was reached.
+ */
+function machinesToLookAt(
+  level: string,
+  services: ReadonlyMap<string, Service>,
+  situation: Situation,
+): Iterable<Machine> {
+  const { state, look } = situation;
+  if (look.kind === 'all') return machinesOf(services, state);
+  const machines = new Map<string, Machine>();
+  for (const name of look.machines) {
+    const machine = state.machines.get(name);
+    if (machine?.wanted !== true) continue;
+    if (machine.level !== level) return machinesOf(services, state);
+    machines.set(name, machine);
+  }
+  for (const service of services.values()) {
+    if (!service.peers.some((peer) => look.reached.has(peer) && isReached(peer, state))) continue;
+    for (const name of state.tallies.services.get(service.name)?.waiting ?? []) {
+      const machine = state.machines.get(name);
+      if (machine !== undefined) machines.set(name, machine);
+    }
+  }
+  return machines.values();
+}
+
+function* machinesOf(services: ReadonlyMap<string, Service>, state: DeploymentState): Iterable<Machine> {
+  for (const service of services.values()) {
+    for (let index = 0; index < service.count.max; index += 1) {
+      const machine = state.machines.get(`${service.name}-${index}`);
+      if (machine !== undefined) yield machine;
+    }
+  }
+}
+
+/** The step that is due on a machine that was asked for. */
+function next(machine: Machine, service: Service, situation: Situation, out: Reconciliation): void {
+  const { name } = machine;
+  if (!isDue(machine, situation.now, out)) return;
+  switch (machine.stage) {
+    case 'none':
+    case 'ready':
+    case 'leaving':
+    case 'gone':
+      return;
+    case 'requested':
+      if (machine.batch !== null) launch(machine.batch, situation, out);
+      return;
+    case 'launched':
+      out.start.push({ kind: 'boot', machine: name });
+      return;
+    case 'running':
+      out.start.push({ kind: 'connect', machine: name });
+      return;
+    case 'connected':
+      bootstrap(machine, service, situation, out);
+      return;
+    case 'bootstrapped':
+      if (service.verify.length > 0) out.start.push({ kind: 'verify', machine: name });
+      else out.decide.push({ kind: 'skip', step: 'verify', machines: [name] });
+      return;
+  }
+}
+
+function bootstrap(machine: Machine, service: Service, { state }: Situation, out: Reconciliation): void {
+  if (machine.running === null) {
+    if (!service.peers.every((peer) => isReached(peer, state))) return;
+    const missing = service.peers.find((peer) => reachedCount(peer, state) < minOf(peer, state));
+    if (missing !== undefined) {
+      out.decide.push({ kind: 'give-up', machine: machine.name, failure: tooFewPeers(missing, state) });
+      return;
+    }
+  }
+  const outputs = Object.values(service.outputs);
+  if (service.bootstrap === null && service.files.length === 0 && outputs.length === 0)
+    out.decide.push({ kind: 'skip', step: 'bootstrap', machines: [machine.name] });
+  else out.start.push({ kind: 'bootstrap', machine: machine.name });
+}
+
+function tooFewPeers(peer: string, state: DeploymentState) {
+  return {
+    step: 'bootstrap',
+    reason: 'peers',
+    message: `Cannot bootstrap: ${reachedCount(peer, state)} machines of service "${peer}" were reached, ${minOf(peer, state)} are needed`,
+    exitCode: null,
+    logTail: [],
+    logPath: null,
+  } as const;
+}
+
+function isReached(service: string, state: DeploymentState): boolean {
+  const tally = state.tallies.services.get(service);
+  return tally === undefined || allReached(tally);
+}
+
+function reachedCount(service: string, state: DeploymentState): number {
+  return state.tallies.services.get(service)?.reached ?? 0;
+}
+
+function minOf(service: string, state: DeploymentState): number {
+  return state.tallies.services.get(service)?.min ?? 0;
+}
+
+/** False for a machine that was given up or whose next try is later. */
+function isDue(machine: Machine, now: number, out: Reconciliation): boolean {
+  if (machine.gaveUp) return false;
+  if (machine.retryAt === null || machine.retryAt <= now) return true;
+  out.wakeAt = Math.min(out.wakeAt ?? Infinity, machine.retryAt);
+  out.sleeping.push(machine.name);
+  return false;
+}
+
+function launch(batch: number, { busy }: Situation, out: Reconciliation): void {
+  const isNew = !out.start.some((step) => step.kind === 'launch' && step.batch === batch);
+  if (isNew && !busy.has(batchSubject(batch))) out.start.push({ kind: 'launch', batch });
+}
+
+/** Machines without an instance become batches; each takes its share of the service's minimum. */
+function request(
+  service: Service,
+  machines: readonly Machine[],
+  situation: Situation,
+  out: Reconciliation,
+): void {
+  const limit = service.launchesOneByOne ? 1 : situation.batchLimit(service.provider);
+  const sorted = [...machines].sort((a, b) => a.index - b.index);
+  const others = service.count.max - sorted.length;
+  let needed = service.count.min - others;
+  for (let at = 0; at < sorted.length; at += limit) {
+    const names = sorted.slice(at, at + limit).map(({ name }) => name);
+    out.decide.push({
+      kind: 'request',
+      service: service.name,
+      machines: names,
+      min: Math.max(1, Math.min(names.length, needed)),
+    });
+    needed -= names.length;
+  }
+}
+
+function collect(groups: Map<string, Machine[]>, machine: Machine): void {
+  const group = groups.get(machine.service);
+  if (group === undefined) groups.set(machine.service, [machine]);
+  else group.push(machine);
+}

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { OperationError, UsageError } from '../errors.ts';
+import type { FactBody, PlanRecord } from '../fact.ts';
+import { machineName } from '../machine.ts';
+import type { Plan, Service } from '../plan/plan.ts';
+import type { LaunchRequest } from '../providers/provider.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import { emptyState } from '../state/deployment-state.ts';
+import { openLevel } from '../state/tally.ts';
+import { launchRequest } from './decide.ts';
+import { createJournal } from './journal.ts';
+import type { OperationResult, UpRequest, Wiring } from './operation.ts';
+import type { Running } from './run-operation.ts';
+import { runOperation } from './run-operation.ts';
+
+/**
+ * Brings a deployment to what its plan says. Rejects with `LockedError`, `StateError`, `UsageError` (a live
+ * deployment of another plan file) or `OperationError` (the providers' checks found problems: nothing was launched).
+ */
+export async function up(
+  wiring: Wiring,
+  { plan, adopt }: UpRequest,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<OperationResult> {
+  const holder = { owner: wiring.owner, operation: 'up' } as const;
+  await using lock = await wiring.store.lock(plan.deployment, holder, {
+    timeout: wiring.lockTimeout,
+    signal,
+  });
+  const loaded = await wiring.store.load(plan.deployment);
+  if (loaded !== null) refuseOtherPlan(loaded, plan, adopt);
+  const state = await recordPlan(wiring, loaded, plan);
+  return await runOperation(wiring, { kind: 'up', state, plan, signal }, (running) => bringUp(running, plan));
+}
+
+async function bringUp(running: Running, plan: Plan) {
+  const { state } = running.journal;
+  const goal = { kind: 'up', plan } as const;
+  if (!running.hasWork(goal)) return { succeeded: isUp(state), worked: false };
+  await running.providers.open(providersOf(state));
+  await check(running, plan);
+  await prepare(running, plan);
+  await running.converge(goal);
+  return { succeeded: isUp(state), worked: true };
+}
+
+function isUp(state: DeploymentState): boolean {
+  return openLevel(state.tallies) === state.tallies.levels.length;
+}
+
+/** The providers of the plan, and of the instances that there are. */
+function providersOf(state: DeploymentState): ReadonlySet<string> {
+  const levels = state.plan?.levels ?? [];
+  const planned = levels.flatMap(({ services }) =>
+    services.filter(({ max }) => max > 0).map(({ provider }) => provider),
+  );
+  return new Set([...planned, ...[...state.instances.values()].map(({ provider }) => provider)]);
+}
+
+function refuseOtherPlan(state: DeploymentState, plan: Plan, adopt: boolean): void {
+  const isLive = state.instances.size > 0 || state.batches.size > 0;
+  if (adopt || !isLive || state.plan === null || state.plan.path === plan.path) return;
+  throw new UsageError(
+    `Cannot bring up "${plan.path}" as "${state.name}": a live deployment of that name belongs to "${state.plan.path}"`,
+    'Use --name for a deployment of its own, or --adopt to bring the live one to this plan.',
+  );
+}
+
+/** Records the plan where it is new or says something else than before, and makes the deployment where there is none. */
+async function recordPlan(
+  wiring: Wiring,
+  loaded: DeploymentState | null,
+  plan: Plan,
+): Promise<DeploymentState> {
+  const created = { type: 'deployment-created', name: plan.deployment, uuid: randomUUID() } as const;
+  const state = loaded ?? emptyState({ ...created, at: wiring.clock.now() });
+  const onRecorded = (fact: Parameters<Parameters<typeof createJournal>[0]['onRecorded']>[0]): void =>
+    wiring.observe({ type: 'fact', fact }, state);
+  const journal = createJournal({ state, store: wiring.store, clock: wiring.clock, onRecorded });
+  const record: PlanRecord = {
+    digest: plan.digest,
+    path: plan.path,
+    name: plan.name,
+    inputs: recordedInputs(plan),
+    archive: await wiring.store.saveSources(plan.sources),
+    levels: plan.levels.map(({ name, services }) => ({
+      name,
+      services: services.map(({ name: service, provider, count }) => ({ name: service, provider, ...count })),
+    })),
+  };
+  const isNew =
+    JSON.stringify(state.plan) !== JSON.stringify(record) ||
+    [...state.machines.values()].some(({ stage }) => stage === 'gone');
+  const facts: FactBody[] = [
+    ...(loaded === null ? [created] : []),
+    ...(isNew ? [{ type: 'plan-recorded', plan: record } as const] : []),
+  ];
+  await journal.commit(facts);
+  return state;
+}
+
+function recordedInputs(plan: Plan): Readonly<Record<string, string>> {
+  const given = Object.entries(plan.inputs).filter(
+    ([, input]) => input.given && !input.sensitive && input.value !== undefined,
+  );
+  return Object.fromEntries(given.map(([name, { value }]) => [name, String(value)]));
+}
+
+/** Asks every provider for the problems that can be seen before a launch. Throws `OperationError` with all of them. */
+async function check({ providers, context, journal, signal }: Running, plan: Plan): Promise<void> {
+  const requests = new Map<string, LaunchRequest[]>();
+  for (const service of plan.levels.flatMap(({ services }) => services)) {
+    const first = firstUnlaunched(service, journal.state);
+    if (first === undefined) continue;
+    const request = launchRequest(service, [first], context);
+    requests.set(service.provider, [...(requests.get(service.provider) ?? []), request]);
+  }
+  const found: string[] = [];
+  for (const [name, ofProvider] of requests) {
+    for (const { service, message, hint } of await providers.get(name).check(ofProvider, { signal })) {
+      const where = service === null ? `Provider "${name}"` : `Service "${service}"`;
+      found.push(`${where}: ${message}${hint === null ? '' : `\n  ${hint}`}`);
+    }
+  }
+  if (found.length > 0)
+    throw new OperationError(`Cannot launch:\n${found.join('\n')}`, 'Nothing was launched.');
+}
+
+function firstUnlaunched({ name, count }: Service, { machines }: DeploymentState): string | undefined {
+  for (let index = 0; index < count.max; index += 1) {
+    const machine = machineName(name, index);
+    if (machines.get(machine)?.stage === 'none') return machine;
+  }
+  return undefined;
+}
+
+/** What machines need beside themselves; recorded first, so that the way down removes it whatever happens. */
+async function prepare({ providers, context, journal, signal }: Running, plan: Plan): Promise<void> {
+  const { name: deployment, uuid } = journal.state;
+  const tags = { deployment, uuid, owner: context.wiring.owner };
+  const names = new Set(
+    plan.levels.flatMap(({ services }) =>
+      services.filter(({ count }) => count.max > 0).map(({ provider }) => provider),
+    ),
+  );
+  for (const provider of names) {
+    if (!journal.state.scopes.has(provider)) await journal.commit([{ type: 'scope-prepared', provider }]);
+    await providers.get(provider).prepare(tags, { signal });
+  }
+}

@@ -1,0 +1,121 @@
+import type { Clock } from '../clock.ts';
+import type { Observation, Provider } from '../providers/provider.ts';
+
+/** Waits for what a provider says of instances, with one poll for all of them. */
+export interface Watch {
+  /**
+   * Resolves with the first observation that `until` accepts, or with `timeout` and the last thing that is known.
+   * `unknown` is not shown to `until` before the provider's consistency delay has passed.
+   */
+  wait(id: string, options: WaitOptions): Promise<WatchEnd>;
+}
+
+export interface WaitOptions {
+  until(observation: Observation): boolean;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+}
+
+export type WatchEnd =
+  | { readonly kind: 'seen'; readonly observation: Observation }
+  /** `lastError`: why the provider could not be asked, when that was so at the end. */
+  | { readonly kind: 'timeout'; readonly last: Observation | null; readonly lastError: string | null };
+
+interface Waiter extends WaitOptions {
+  readonly since: number;
+  last: Observation | null;
+  resolve(end: WatchEnd): void;
+  reject(error: unknown): void;
+}
+
+export function createWatch(provider: Provider, clock: Clock): Watch {
+  const waiters = new Map<string, Set<Waiter>>();
+  let polling = false;
+
+  function settle(id: string, waiter: Waiter): void {
+    const group = waiters.get(id);
+    group?.delete(waiter);
+    if (group?.size === 0) waiters.delete(id);
+  }
+
+  function look(id: string, observation: Observation | undefined, error: string | null, now: number): void {
+    for (const waiter of waiters.get(id) ?? []) {
+      const early = observation?.state === 'unknown' && now - waiter.since < provider.consistencyDelay;
+      waiter.last = observation ?? waiter.last;
+      if (waiter.signal.aborted) {
+        settle(id, waiter);
+        waiter.reject(waiter.signal.reason);
+      } else if (observation !== undefined && !early && waiter.until(observation)) {
+        settle(id, waiter);
+        waiter.resolve({ kind: 'seen', observation });
+      } else if (now - waiter.since >= waiter.timeout) {
+        settle(id, waiter);
+        waiter.resolve({ kind: 'timeout', last: waiter.last, lastError: error });
+      }
+    }
+  }
+
+  /** Polls as long as somebody waits. A provider that cannot be asked is asked again until the waits run out. */
+  async function poll(): Promise<void> {
+    while (waiters.size > 0) {
+      const ids = [...waiters.keys()];
+      const cancel = cancelWhenAllAre([...waiters.values()].flatMap((group) => [...group]));
+      let observations: ReadonlyMap<string, Observation> | undefined;
+      let failure: string | null = null;
+      try {
+        observations = await provider.describe(ids, { signal: cancel.signal });
+      } catch (error) {
+        failure = error instanceof Error ? error.message : String(error);
+      }
+      const now = clock.now();
+      for (const id of ids) look(id, observations?.get(id), failure, now);
+      if (waiters.size > 0)
+        await clock.sleep(provider.pollInterval, { signal: cancel.signal }).catch(() => undefined);
+      cancel.dispose();
+    }
+  }
+
+  return {
+    wait: (id, options) =>
+      new Promise<WatchEnd>((resolve, reject) => {
+        const waiter: Waiter = { ...options, since: clock.now(), last: null, resolve, reject };
+        const group = waiters.get(id);
+        if (group === undefined) waiters.set(id, new Set([waiter]));
+        else group.add(waiter);
+        if (polling) return;
+        polling = true;
+        // A turn later, so that all who begin to wait in this turn are in the first poll.
+        setImmediate(() => {
+          void poll().finally(() => (polling = false));
+        });
+      }),
+  };
+}
+
+/** A signal for one poll, which many wait for: cancelled when every one of them is. */
+function cancelWhenAllAre(waiters: readonly Waiter[]) {
+  const controller = new AbortController();
+  const signals = new Set(waiters.map(({ signal }) => signal));
+  const listeners: (() => void)[] = [];
+  let left = signals.size;
+  for (const signal of signals) {
+    const onAbort = (): void => {
+      left -= 1;
+      if (left === 0) controller.abort(signal.reason);
+    };
+    if (signal.aborted) onAbort();
+    else {
+      signal.addEventListener('abort', onAbort, { once: true });
+      listeners.push(() => {
+        signal.removeEventListener('abort', onAbort);
+      });
+    }
+  }
+  return {
+    signal: controller.signal,
+    dispose: (): void => {
+      for (const remove of listeners) remove();
+    },
+  };
+}
