@@ -56,29 +56,50 @@ function maskOf(values: readonly string[], index: Index): Mask {
 
 /** Everything that is searched for, by its first four bytes: no pattern is shorter. */
 interface Index {
-  /** Longest first. */
-  readonly patterns: ReadonlyMap<number, readonly Buffer[]>;
+  readonly buckets: ReadonlyMap<number, Bucket>;
   /** 1 where `slot` of the first four bytes of any pattern falls: most positions of a text end here. */
   readonly filter: Uint8Array;
   /** First one, two and three bytes of the patterns, as `short` numbers them. */
   readonly beginnings: ReadonlySet<number>;
 }
 
+/** Patterns with the same beginning: tokens often have one, and there may be one for each of a thousand machines. */
+interface Bucket {
+  /** In the order of their bytes. */
+  readonly patterns: readonly Buffer[];
+  /** For each pattern the place of the longest other one that it begins with, or -1. */
+  readonly parents: readonly number[];
+}
+
 function buildIndex(values: readonly string[]): Index {
-  const patterns = new Map<number, Buffer[]>();
+  const groups = new Map<number, Buffer[]>();
   const filter = new Uint8Array(1 << 16);
   const beginnings = new Set<number>();
   for (const text of new Set(values.flatMap(formsOf))) {
     const pattern = Buffer.from(text);
-    const key = pattern.readUInt32BE(0);
-    const others = patterns.get(key);
-    if (others === undefined) patterns.set(key, [pattern]);
-    else others.push(pattern);
+    const key = keyAt(pattern, 0);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [pattern]);
+    else group.push(pattern);
     filter[slot(key)] = 1;
     for (let length = 1; length < SHORTEST; length += 1) beginnings.add(short(pattern, 0, length));
   }
-  for (const others of patterns.values()) others.sort((a, b) => b.length - a.length);
-  return { patterns, filter, beginnings };
+  return { buckets: new Map([...groups].map(([key, group]) => [key, bucketOf(group)])), filter, beginnings };
+}
+
+function bucketOf(group: readonly Buffer[]): Bucket {
+  const patterns = group.toSorted((a, b) => a.compare(b));
+  const parents: number[] = [];
+  patterns.forEach((pattern, place) => {
+    let parent = place - 1;
+    while (parent >= 0 && !beginsWith(pattern, patterns[parent])) parent = parents[parent] ?? -1;
+    parents.push(parent);
+  });
+  return { patterns, parents };
+}
+
+function beginsWith(bytes: Buffer, start: Buffer | undefined): boolean {
+  return start !== undefined && start.length <= bytes.length && start.compare(bytes, 0, start.length) === 0;
 }
 
 function formsOf(value: string): string[] {
@@ -143,18 +164,37 @@ const UNDECIDED = -1;
 function matchAt(index: Index, bytes: Buffer, at: number, last: boolean): number {
   const left = bytes.length - at;
   if (left < SHORTEST) return !last && index.beginnings.has(short(bytes, at, left)) ? UNDECIDED : 0;
-  const key =
-    (((bytes[at] ?? 0) << 24) |
-      ((bytes[at + 1] ?? 0) << 16) |
-      ((bytes[at + 2] ?? 0) << 8) |
-      (bytes[at + 3] ?? 0)) >>>
-    0;
+  const key = keyAt(bytes, at);
   if (index.filter[slot(key)] === 0) return 0;
-  for (const pattern of index.patterns.get(key) ?? []) {
-    const length = Math.min(pattern.length, left);
-    if (last && length < pattern.length) continue;
-    if (pattern.compare(bytes, at, at + length, 0, length) === 0)
-      return length < pattern.length ? UNDECIDED : length;
+  const bucket = index.buckets.get(key);
+  return bucket === undefined ? 0 : matchIn(bucket, bytes, at, last);
+}
+
+/**
+ * A pattern that the bytes begin with is not after them in order, and all such patterns are parents of the last one
+ * that is not; a pattern that goes on where the bytes end comes right after them.
+ */
+function matchIn({ patterns, parents }: Bucket, bytes: Buffer, at: number, last: boolean): number {
+  const left = bytes.length - at;
+  let low = 0;
+  let high = patterns.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const pattern = patterns[middle] ?? NOTHING;
+    if (pattern.compare(bytes, at, at + Math.min(pattern.length, left)) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  const next = last ? undefined : patterns[low];
+  if (next !== undefined && next.length > left && next.compare(bytes, at, bytes.length, 0, left) === 0)
+    return UNDECIDED;
+  for (let place = low - 1; place >= 0; place = parents[place] ?? -1) {
+    const length = patterns[place]?.length ?? 0;
+    if (length <= left && patterns[place]?.compare(bytes, at, at + length) === 0) return length;
   }
   return 0;
+}
+
+function keyAt(bytes: Buffer, at: number): number {
+  const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+  return ((high << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
 }

@@ -4,11 +4,13 @@ import {
   createReadStream,
   fstatSync,
   ftruncateSync,
+  mkdirSync,
   openSync,
   readSync,
   writeSync,
 } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Mask } from '../mask.ts';
 
@@ -17,7 +19,7 @@ import type { Mask } from '../mask.ts';
  * them. Bytes that stand there already are not written again; where others stand, the file is cut off first.
  */
 export function writeAt(path: string, position: number, bytes: Buffer): number {
-  const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  const file = openForWriting(path);
   try {
     const size = fstatSync(file).size;
     const same = size > position ? commonLength(file, position, bytes) : 0;
@@ -28,6 +30,18 @@ export function writeAt(path: string, position: number, bytes: Buffer): number {
     return position + bytes.length;
   } finally {
     closeSync(file);
+  }
+}
+
+/** Makes the file and its directories when they are not there. */
+function openForWriting(path: string): number {
+  const flags = constants.O_RDWR | constants.O_CREAT;
+  try {
+    return openSync(path, flags, 0o600);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return openSync(path, flags, 0o600);
   }
 }
 
@@ -106,7 +120,8 @@ export function readTail(path: string): readonly string[] {
   }
 }
 
-function lastLines(text: string): readonly string[] {
+/** The last 20 lines of a text, as `readTail` answers them. */
+export function lastLines(text: string): readonly string[] {
   const lines = text.replace(/\r?\n$/, '').split('\n');
   return text === '' ? [] : lines.slice(-TAIL_LINES).map(printable);
 }

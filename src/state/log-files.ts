@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Mask } from '../mask.ts';
 import type { StepKind } from '../step.ts';
-import { copyMasked, readTail, writeAt } from './log-bytes.ts';
+import { copyMasked, lastLines, readTail, writeAt } from './log-bytes.ts';
 import type { LogFile, Logs } from './logs.ts';
-import { stateError } from './state-error.ts';
+import { explained, stateError } from './state-error.ts';
 
 /** Milliseconds after which what was written is in the file, for whoever follows it. */
 const FLUSH_DELAY = 100;
@@ -128,7 +128,6 @@ function openLog(
     pendingBytes = 0;
     if (chunks.length === 0 || failure !== undefined) return;
     try {
-      if (position === 0) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       position = writeAt(path, position, Buffer.concat(chunks));
     } catch (error) {
       failure = stateError(`write the log "${path}"`, error);
@@ -145,21 +144,24 @@ function openLog(
 
   function tail(): readonly string[] {
     if (failure !== undefined) throw failure;
-    try {
-      return readTail(path);
-    } catch (error) {
-      throw stateError(`read the log "${path}"`, error);
-    }
+    return explained(`read the log "${path}"`, () => readTail(path));
+  }
+
+  /** What is left, and the last lines: of a short log they are at hand. */
+  function finish(): readonly string[] {
+    take(stream.end());
+    const whole = position === 0 ? Buffer.concat(pending) : undefined;
+    flush();
+    unschedule(flush);
+    return whole === undefined || failure !== undefined ? tail() : lastLines(whole.toString());
   }
 
   return {
     write: (chunk) => take(stream.push(chunk)),
-    end() {
-      take(stream.end());
-      flush();
-      unschedule(flush);
-      return new Promise((done) => done(tail()));
-    },
+    end: () =>
+      new Promise((done) => {
+        done(finish());
+      }),
     async scrub(wiser) {
       try {
         await copyMasked(path, wiser);
