@@ -6,31 +6,31 @@ import type { Node, ScalarNode } from './node.ts';
 import { scalarOf } from './node.ts';
 import { quoted } from './problems.ts';
 import type { ShapeOf } from './scope-shape.ts';
-import { planShape } from './scope-shape.ts';
-import type { ScopeShape } from './template.ts';
 import { checkTemplate, referencesOf } from './template.ts';
 import { problemAt } from './text-file.ts';
 import type { Place } from './text-file.ts';
 import type { Use } from './uses.ts';
 
-/** Every name in a service's templates that their place does not allow. */
+/** Every name in templates that their place does not allow. `service` is null for templates outside of services. */
 export function useProblems(
   draft: Draft,
   shapeOf: ShapeOf,
-  service: DraftService,
+  service: DraftService | null,
   uses: readonly Use[],
 ): readonly Problem[] {
-  return uses.flatMap((use) => templateProblems(draft, use.node, () => shapeOf(service, use.where)));
+  return uses.flatMap(({ node, where }) => {
+    if (!node.text.includes('{{')) return [];
+    const template = templateOf(draft.library, node);
+    if (template === undefined) return templateSyntaxProblem(draft.library, node) ?? [];
+    const shape = shapeOf(service, where, referencesOf(template).services);
+    return checkTemplate(template, shape).map((problem) => templateProblem(node, problem));
+  });
 }
 
-/** Problems of the templates in `providers`. */
-export function providerProblems(draft: Draft): readonly Problem[] {
-  const nodes = providerTemplates(draft);
-  return nodes.flatMap((node) => templateProblems(draft, node, () => planShape(draft)));
-}
-
-export function providerTemplates(draft: Draft): readonly ScalarNode[] {
-  return [...draft.providers.values()].flatMap(({ value }) => scalarsIn(value));
+/** The templates of `providers`. */
+export function providerUses(draft: Draft): readonly Use[] {
+  const nodes = [...draft.providers.values()].flatMap(({ value }) => scalarsIn(value));
+  return nodes.map((node) => ({ node, where: 'plan', key: 'providers' }));
 }
 
 function scalarsIn(node: Node): readonly ScalarNode[] {
@@ -38,16 +38,6 @@ function scalarsIn(node: Node): readonly ScalarNode[] {
   if (node.kind === 'map') return [...node.entries.values()].flatMap(({ value }) => scalarsIn(value));
   const scalar = scalarOf(node);
   return scalar === undefined ? [] : [scalar];
-}
-
-function templateProblems(draft: Draft, node: ScalarNode, shape: () => ScopeShape): readonly Problem[] {
-  if (!node.text.includes('{{')) return [];
-  const template = templateOf(draft.library, node);
-  if (template === undefined) {
-    const problem = templateSyntaxProblem(draft.library, node);
-    return problem === undefined ? [] : [problem];
-  }
-  return checkTemplate(template, shape()).map((problem) => templateProblem(node, problem));
 }
 
 /** Names that are taken twice, and outputs that nothing reports. */

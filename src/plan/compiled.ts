@@ -24,9 +24,9 @@ export function templateProblem(node: ScalarNode, problem: TemplateProblem): Pro
 }
 
 function compile(library: Library, node: ScalarNode): CompiledTemplate {
-  const known = library.templates.get(node);
+  const known = library.templates.get(node.text);
   if (known !== undefined) return known;
   const compiled = compileTemplate(node.text);
-  library.templates.set(node, compiled);
+  library.templates.set(node.text, compiled);
   return compiled;
 }

@@ -14,13 +14,14 @@ export interface Library {
   readonly recorded: Map<string, SourceEntry>;
   /** The path of a file as problems show it. */
   readonly show: (path: string) => string;
-  readonly templates: WeakMap<ScalarNode, CompiledTemplate>;
+  /** By text. */
+  readonly templates: Map<string, CompiledTemplate>;
   readonly texts: Map<string, ScalarNode | null>;
   readonly scripts: Map<string, ScriptSource>;
 }
 
 export function openLibrary(sources: Sources, show: (path: string) => string): Library {
-  return record(sources, new Map(), show, new WeakMap());
+  return record(sources, new Map(), show, new Map());
 }
 
 /** A library that knows what `library` knows, and keeps to itself what it reads. */
@@ -32,7 +33,7 @@ function record(
   sources: Sources,
   recorded: Map<string, SourceEntry>,
   show: (path: string) => string,
-  templates: WeakMap<ScalarNode, CompiledTemplate>,
+  templates: Map<string, CompiledTemplate>,
   known?: Library,
 ): Library {
   return {

@@ -1,6 +1,6 @@
 import { dirname, relative } from 'node:path';
 import type { Sources } from '../sources.ts';
-import { nameProblems, providerProblems, unusedInputs } from './checks.ts';
+import { nameProblems, unusedInputs } from './checks.ts';
 import { declaredInputs } from './declared-inputs.ts';
 import type { Problem } from './diagnostic.ts';
 import type { Draft } from './draft.ts';
@@ -35,8 +35,8 @@ export function readDocument(path: string, base: Sources, show: (path: string) =
   const { levels, names } = readLevels(library, yaml.root, problems);
   const draft: Draft = { ...readHead(yaml, yaml.root, problems), levels, library, base };
   const reading = emptyReading(draft);
-  const survey = surveyPlan(draft, reading);
-  problems.push(...nameProblems(draft, names), ...providerProblems(draft), ...survey.problems);
+  const survey = surveyPlan(draft, reading, 'all');
+  problems.push(...nameProblems(draft, names), ...survey.problems);
   const warnings = problems.length > 0 || reading.unreadSources ? [] : unusedInputs(draft, survey.used);
   const { shown } = draft.file;
   return {

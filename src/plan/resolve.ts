@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { Scalar } from '../json.ts';
-import { inputsUsed, providerTemplates, unusedInputs } from './checks.ts';
+import { inputsUsed, providerUses, unusedInputs } from './checks.ts';
 import { digestSources } from './digest.ts';
 import type { Problem } from './diagnostic.ts';
 import type { Draft } from './draft.ts';
@@ -34,7 +34,7 @@ export function resolveDocument(document: PlanDocument, request: ResolveRequest)
   ];
   const reading = startReading(draft, inputs, deployment);
   const providers = readProviders(draft, reading);
-  const survey = surveyPlan(draft, reading);
+  const survey = surveyPlan(draft, reading, 'sources');
   problems.push(...survey.problems);
   const warnings = [...document.warnings, ...inputs.warnings];
   if (problems.length === 0 && !reading.unreadSources) warnings.push(...unusedInputs(draft, survey.used));
@@ -81,7 +81,10 @@ function neededInputs(draft: Draft, need: ResolveRequest['need']): (input: strin
       const uses = servicesOf(draft).flatMap((service) =>
         usesOf(service).filter((use) => teardownNeeds(service, use)),
       );
-      const needed = inputsUsed(draft, [...providerTemplates(draft), ...uses.map((use) => use.node)]);
+      const needed = inputsUsed(
+        draft,
+        [...providerUses(draft), ...uses].map((use) => use.node),
+      );
       return (input) => needed.has(input);
     }
   }

@@ -1,107 +1,86 @@
 import { BUILT_IN_ATTRIBUTES } from '../machine.ts';
-import type { Draft, DraftOutput, DraftService } from './draft.ts';
+import type { Draft, DraftService } from './draft.ts';
 import { servicesOf } from './draft.ts';
 import type { Names, ScopeShape, ServiceShape } from './template.ts';
 import type { Where } from './uses.ts';
 
-const LAUNCH_SELF = ['service', 'level', 'name', 'index'] as const;
-const NO_SERVICES =
-  'this is decided before any machine is launched, so only inputs, deployment and launch-time self attributes are known';
-const NO_MACHINES = 'this is decided before any machine exists, so only inputs and deployment are known';
+const LAUNCH_SELF: readonly string[] = ['service', 'level', 'name', 'index'];
+const BEFORE_MACHINES = 'this is decided before there is any machine, by inputs and deployment.name alone';
+const BEFORE_LAUNCH = 'this is decided before the launch, when no machine of any service is looked at';
+const SAME_LEVEL = 'only services of earlier levels are known here';
 
-/** Tells what templates of a service may read, by where they stand. */
-export type ShapeOf = (service: DraftService, where: Where) => ScopeShape;
+/** Tells what a template may read, by where it stands; null stands for a template outside of services. */
+export type ShapeOf = (
+  service: DraftService | null,
+  where: Where,
+  mentioned: ReadonlySet<string>,
+) => ScopeShape;
 
 export function scopeShapes(draft: Draft): ShapeOf {
   const inputs = [...draft.inputs.keys()];
-  const services = servicesOf(draft);
-  const nothing = refuseAll(services, NO_MACHINES);
-  const beforeLaunch = refuseAll(services, NO_SERVICES);
-  const perLevel = new Map<string, Readonly<Record<string, ServiceShape>>>();
-  function ofLevel(level: number, own: boolean): Readonly<Record<string, ServiceShape>> {
-    const key = `${level} ${own}`;
-    const known = perLevel.get(key);
+  const services = new Map(servicesOf(draft).map((service) => [service.name, service]));
+  const names = new Map<
+    DraftService,
+    { readonly all: Names; readonly builtIn: Names; readonly launch: Names; readonly none: Names }
+  >();
+
+  function namesOf(service: DraftService) {
+    const known = names.get(service);
     if (known !== undefined) return known;
-    const shapes = Object.fromEntries(services.map((other) => [other.name, seenFrom(level, other, own)]));
-    perLevel.set(key, shapes);
-    return shapes;
+    const outputs = service.outputs.map((output) => output.name);
+    const every = [...BUILT_IN_ATTRIBUTES, ...outputs];
+    const made = {
+      all: { known: every, refused: {} },
+      builtIn: {
+        known: BUILT_IN_ATTRIBUTES,
+        refused: refuse(outputs, `outputs of "${service.name}" are known once its bootstrap has ended`),
+      },
+      launch: {
+        known: LAUNCH_SELF,
+        refused: refuse(
+          every.filter((name) => !LAUNCH_SELF.includes(name)),
+          'it is not known before the launch',
+        ),
+      },
+      none: { known: [], refused: refuse(every, BEFORE_MACHINES) },
+    };
+    names.set(service, made);
+    return made;
   }
-  const seen = new Map<DraftService, Map<Where, ScopeShape>>();
-  function build(service: DraftService, where: Where): ScopeShape {
-    switch (where) {
-      case 'plan':
-        return { inputs, deployment: true, self: noSelf(service.outputs), services: nothing };
-      case 'launch':
-        return { inputs, deployment: true, self: launchSelf(service), services: beforeLaunch };
-      case 'ssh':
-        return {
-          inputs,
-          deployment: true,
-          self: launchSelf(service),
-          services: ofLevel(service.levelIndex, false),
-        };
-      case 'bootstrap':
-        return {
-          inputs,
-          deployment: true,
-          self: ownNames(service, false),
-          services: ofLevel(service.levelIndex, true),
-        };
-      case 'verify':
-        return {
-          inputs,
-          deployment: true,
-          self: ownNames(service, true),
-          services: ofLevel(service.levelIndex, true),
-        };
+
+  function selfIn(service: DraftService | null, where: Where): Names {
+    if (service === null) return { known: [], refused: refuse(BUILT_IN_ATTRIBUTES, BEFORE_MACHINES) };
+    const { all, builtIn, launch, none } = namesOf(service);
+    return { plan: none, launch, ssh: launch, bootstrap: builtIn, verify: all }[where];
+  }
+
+  function seenFrom(service: DraftService | null, where: Where, other: DraftService): ServiceShape {
+    if (service === null || where === 'plan') return { kind: 'refused', why: BEFORE_MACHINES };
+    if (where === 'launch') return { kind: 'refused', why: BEFORE_LAUNCH };
+    if (other.levelIndex > service.levelIndex)
+      return { kind: 'refused', why: `"${other.name}" is in a later level` };
+    if (other.levelIndex < service.levelIndex) return { kind: 'available', attributes: namesOf(other).all };
+    if (where === 'ssh')
+      return { kind: 'refused', why: `"${other.name}" is in the same level, and ${SAME_LEVEL}` };
+    return { kind: 'available', attributes: namesOf(other).builtIn };
+  }
+
+  return (service, where, mentioned) => {
+    const seen: Record<string, ServiceShape> = {};
+    for (const name of mentionedOrAll(mentioned)) {
+      const other = services.get(name);
+      if (other !== undefined) seen[name] = seenFrom(service, where, other);
     }
+    return { inputs, deployment: true, self: selfIn(service, where), services: seen };
+  };
+
+  /** All of them where one is unknown, so that a near one can be suggested. */
+  function mentionedOrAll(mentioned: ReadonlySet<string>): Iterable<string> {
+    for (const name of mentioned) if (!services.has(name)) return services.keys();
+    return mentioned;
   }
-  return (service, where) => {
-    const shapes = seen.get(service) ?? new Map<Where, ScopeShape>();
-    seen.set(service, shapes);
-    const shape = shapes.get(where) ?? build(service, where);
-    shapes.set(where, shape);
-    return shape;
-  };
 }
 
-/** What templates outside of services may read. */
-export function planShape(draft: Draft): ScopeShape {
-  const services = refuseAll(servicesOf(draft), NO_MACHINES);
-  return { inputs: [...draft.inputs.keys()], deployment: true, self: noSelf([]), services };
-}
-
-function noSelf(outputs: readonly DraftOutput[]): Names {
-  const names = [...BUILT_IN_ATTRIBUTES, ...outputs.map((output) => output.name)];
-  return { known: [], refused: Object.fromEntries(names.map((name) => [name, NO_MACHINES])) };
-}
-
-function refuseAll(services: readonly DraftService[], why: string): Readonly<Record<string, ServiceShape>> {
-  return Object.fromEntries(services.map((service) => [service.name, { kind: 'refused', why }]));
-}
-
-function seenFrom(level: number, other: DraftService, own: boolean): ServiceShape {
-  if (other.levelIndex > level) return { kind: 'refused', why: `"${other.name}" is in a later level` };
-  if (other.levelIndex < level) return { kind: 'available', attributes: ownNames(other, true) };
-  if (own) return { kind: 'available', attributes: ownNames(other, false) };
-  return {
-    kind: 'refused',
-    why: `"${other.name}" is in the same level, and only services of earlier levels are known here`,
-  };
-}
-
-function ownNames(service: DraftService, outputs: boolean): Names {
-  const names = service.outputs.map((output) => output.name);
-  if (outputs) return { known: [...BUILT_IN_ATTRIBUTES, ...names], refused: {} };
-  const why = `outputs of "${service.name}" are known once its bootstrap has ended`;
-  return { known: BUILT_IN_ATTRIBUTES, refused: Object.fromEntries(names.map((name) => [name, why])) };
-}
-
-function launchSelf(service: DraftService): Names {
-  const known: readonly string[] = LAUNCH_SELF;
-  const later = [...BUILT_IN_ATTRIBUTES, ...service.outputs.map((output) => output.name)];
-  const refused = later
-    .filter((name) => !known.includes(name))
-    .map((name) => [name, 'it is not known before the launch']);
-  return { known, refused: Object.fromEntries(refused) as Record<string, string> };
+function refuse(names: readonly string[], why: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.map((name) => [name, why]));
 }

@@ -1,8 +1,7 @@
-import { inputsUsed, providerTemplates, useProblems } from './checks.ts';
+import { inputsUsed, providerUses, useProblems } from './checks.ts';
 import { templateOf } from './compiled.ts';
 import type { Problem } from './diagnostic.ts';
 import type { Draft, DraftService } from './draft.ts';
-import { servicesOf } from './draft.ts';
 import type { Reading } from './fields.ts';
 import type { Level, Service } from './plan.ts';
 import { readService } from './read-service.ts';
@@ -19,16 +18,21 @@ export interface Survey {
   readonly used: ReadonlySet<string>;
 }
 
-/** Reads every service with the inputs that `reading` knows, and checks every template, also in files. */
-export function surveyPlan(draft: Draft, reading: Reading): Survey {
+/**
+ * Reads every service with the inputs that `reading` knows, and checks templates: all of them, or only those in
+ * source files, whose paths inputs may decide.
+ */
+export function surveyPlan(draft: Draft, reading: Reading, check: 'all' | 'sources'): Survey {
   const shapeOf = scopeShapes(draft);
-  const problems: Problem[] = [];
-  const nodes = [...providerTemplates(draft)];
+  const provider = providerUses(draft);
+  const problems: Problem[] = check === 'all' ? [...useProblems(draft, shapeOf, null, provider)] : [];
+  const nodes = provider.map((use) => use.node);
   const levels = draft.levels.map((level): Level => {
-    const services = level.services.map((service) => {
+    const services = level.services.map((service): Service => {
       const read = readService(reading, service, { launchesOneByOne: false, peers: [] });
-      const uses = [...usesOf(service), ...(reading.sourceUses.get(service) ?? [])];
-      problems.push(...useProblems(draft, shapeOf, service, uses));
+      const sources = reading.sourceUses.get(service) ?? [];
+      const uses = [...usesOf(service), ...sources];
+      problems.push(...useProblems(draft, shapeOf, service, check === 'all' ? uses : sources));
       for (const use of uses) nodes.push(use.node);
       return { ...read, ...deriveFromUses(draft, service, uses) };
     });
@@ -54,6 +58,7 @@ function deriveFromUses(
     if (where === 'bootstrap' || where === 'verify') for (const name of services) mentioned.add(name);
   }
   if (mentioned.size === 0) return { launchesOneByOne, peers: [] };
-  const level = servicesOf({ levels: draft.levels.slice(service.levelIndex, service.levelIndex + 1) });
-  return { launchesOneByOne, peers: level.map((other) => other.name).filter((name) => mentioned.has(name)) };
+  const siblings = draft.levels[service.levelIndex]?.services ?? [];
+  const peers = siblings.map((sibling) => sibling.name).filter((name) => mentioned.has(name));
+  return { launchesOneByOne, peers };
 }
