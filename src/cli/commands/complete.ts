@@ -1,0 +1,118 @@
+import type { ArgumentSpec, Command, CommandSpec, Completes, FlagSpec } from '../command-spec.ts';
+import { COMMANDS } from '../commands.ts';
+import { COMPLETION_SCRIPTS } from '../completion-scripts.ts';
+import type { Context } from '../context.ts';
+import { print } from '../context.ts';
+import { listDeployments, loadDeployment, withStore } from '../deployments.ts';
+import { GLOBAL_FLAGS } from '../global-flags.ts';
+
+/** Prints what the last word may become, one candidate per line; nothing where files are meant. Never fails. */
+export const completeCommand: Command = async (context) => {
+  const words = context.args;
+  const current = words.at(-1) ?? '';
+  const candidates = await candidatesFor(context, words.slice(0, -1), current);
+  for (const candidate of candidates) if (candidate.startsWith(current)) print(context, candidate);
+  return 0;
+};
+
+async function candidatesFor(
+  context: Context,
+  before: readonly string[],
+  current: string,
+): Promise<readonly string[]> {
+  const line = readLine(before);
+  if (line.awaits !== undefined)
+    return line.awaits.choices ?? (await dynamic(context, line, line.awaits.completes));
+  if (current.startsWith('-'))
+    return line.flags.flatMap(({ name, short }) => [
+      `--${name}`,
+      ...(short === undefined ? [] : [`-${short}`]),
+    ]);
+  if (line.spec === undefined) return commandNames();
+  const wanted: ArgumentSpec | undefined =
+    line.spec.arguments[line.operands] ?? line.spec.arguments.find(({ many }) => many);
+  return await dynamic(context, line, wanted?.completes);
+}
+
+interface Line {
+  readonly spec: CommandSpec | undefined;
+  readonly flags: readonly FlagSpec[];
+  /** The flag whose value is the word that is being completed. */
+  readonly awaits: FlagSpec | undefined;
+  /** Arguments so far, the command's name not counted. */
+  readonly operands: number;
+  /** Values of flags so far. */
+  readonly given: ReadonlyMap<string, string>;
+}
+
+function readLine(words: readonly string[]): Line {
+  let spec: CommandSpec | undefined;
+  let flags: readonly FlagSpec[] = GLOBAL_FLAGS;
+  let awaits: FlagSpec | undefined;
+  let operands = 0;
+  const given = new Map<string, string>();
+  for (const word of words) {
+    if (awaits !== undefined) {
+      given.set(awaits.name, word);
+      awaits = undefined;
+    } else if (word.startsWith('-')) {
+      const flag = flags.find(({ name, short }) => word === `--${name}` || word === `-${short ?? ''}`);
+      awaits = flag?.value === undefined ? undefined : flag;
+    } else if (spec === undefined) {
+      spec = COMMANDS.find(({ name }) => name === word);
+      flags = [...(spec?.flags ?? []), ...GLOBAL_FLAGS];
+    } else operands += 1;
+  }
+  return { spec, flags, awaits, operands, given };
+}
+
+async function dynamic(
+  context: Context,
+  line: Line,
+  what: Completes | undefined,
+): Promise<readonly string[]> {
+  switch (what) {
+    case undefined:
+    case 'nothing':
+    case 'files':
+      return [];
+    case 'commands':
+      return commandNames();
+    case 'shells':
+      return [...COMPLETION_SCRIPTS.keys()];
+    case 'deployments':
+    case 'machines':
+    case 'services':
+      return recorded(context, line, what);
+    default:
+      return what satisfies never;
+  }
+}
+
+function commandNames(): readonly string[] {
+  return COMMANDS.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
+}
+
+/** Names from the state; none when it cannot be read: a completion has no place for an error. */
+async function recorded(
+  context: Context,
+  line: Line,
+  what: 'deployments' | 'machines' | 'services',
+): Promise<readonly string[]> {
+  const stateDir = line.given.get('state-dir') ?? context.flags.stateDir;
+  const deployment = line.given.get('deployment') ?? context.flags.deployment;
+  try {
+    return await withStore(
+      { ...context, flags: { ...context.flags, stateDir, deployment } },
+      async (store) => {
+        if (what === 'deployments') return (await listDeployments(store)).map(({ name }) => name);
+        const machines = [...(await loadDeployment(store, deployment)).machines.values()];
+        return what === 'machines'
+          ? machines.map(({ name }) => name)
+          : [...new Set(machines.map(({ service }) => service))];
+      },
+    );
+  } catch {
+    return [];
+  }
+}

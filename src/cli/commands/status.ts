@@ -1,0 +1,104 @@
+import { formatDuration } from '../../duration.ts';
+import type { MachineState } from '../../machine.ts';
+import { statusDocument } from '../../state/status.ts';
+import type { MachineStatus, StatusDocument } from '../../state/status.ts';
+import type { GroupState } from '../../state/status-rules.ts';
+import type { Command } from '../command-spec.ts';
+import { print, printJson } from '../context.ts';
+import { displayPath, givenName, loadDeployment, statusPaths, withStore } from '../deployments.ts';
+import type { Style } from '../render/style.ts';
+import { styleOf } from '../render/style.ts';
+
+/** Exit code 0 when the deployment is ready or degraded, else 1. */
+export const statusCommand: Command = (context) =>
+  withStore(context, async (store, stateDirectory) => {
+    const { io, flags, args } = context;
+    const state = await loadDeployment(store, givenName(context, args[0]));
+    const document = statusDocument(state, statusPaths(stateDirectory, io.cwd));
+    if (flags.json) printJson(context, document);
+    else {
+      const style = styleOf(io.stdout, io.env, flags);
+      print(context, statusText(document, { now: Date.now(), cwd: io.cwd, style }));
+    }
+    return document.state === 'ready' || document.state === 'degraded' ? 0 : 1;
+  });
+
+interface TextOptions {
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly cwd: string;
+  readonly style: Style;
+}
+
+/** Status for people. */
+export function statusText(document: StatusDocument, { now, cwd, style }: TextOptions): string {
+  const { deployment, state, plan, operation, levels } = document;
+  const lines = [`${style.bold(deployment)}  ${coloured(state, style)}${plan === null ? '' : `  ${plan}`}`];
+  if (operation !== null) {
+    const { kind, owner, outcome, startedAt, endedAt } = operation;
+    const end = outcome === null || endedAt === null ? 'under way, began' : `${outcome}, ended`;
+    lines.push(`${kind} by ${owner}: ${end} ${age(endedAt ?? startedAt, now)} ago`);
+  }
+  const machines = levels.flatMap(({ services }) => services.flatMap((service) => service.machines));
+  const widths = columnWidths(machines);
+  for (const level of levels) {
+    lines.push('', `${style.bold(level.name)}  ${coloured(level.state, style)}`);
+    for (const service of level.services) {
+      const { name, ready, count, min } = service;
+      const wanted = min === count ? `${count}` : `${min} to ${count}`;
+      lines.push(
+        `  ${name}  ${ready} of ${wanted} ready${service.state === 'ready' ? '' : `, ${coloured(service.state, style)}`}`,
+      );
+      for (const machine of service.machines) lines.push(...machineLines(machine));
+    }
+  }
+  return lines.join('\n');
+
+  function machineLines(machine: MachineStatus): readonly string[] {
+    const state = coloured(machine.state, style) + ' '.repeat(widths.state - machine.state.length);
+    const address = (machine.address ?? '-').padEnd(widths.address);
+    const line = `    ${machine.name.padEnd(widths.name)}  ${state}  ${address}  ${age(machine.updatedAt, now)}`;
+    if (machine.failure === null) return [line];
+    const { step, message, logPath } = machine.failure;
+    const failure = `      ${style.bad(`${step} failed: ${message}`)}`;
+    return logPath === null ? [line, failure] : [line, failure, `      log: ${displayPath(logPath, cwd)}`];
+  }
+}
+
+function columnWidths(machines: readonly MachineStatus[]) {
+  const widths = { name: 0, state: 0, address: 0 };
+  for (const { name, state, address } of machines) {
+    widths.name = Math.max(widths.name, name.length);
+    widths.state = Math.max(widths.state, state.length);
+    widths.address = Math.max(widths.address, address?.length ?? 1);
+  }
+  return widths;
+}
+
+function age(time: string, now: number): string {
+  return formatDuration(Math.max(0, now - Date.parse(time)));
+}
+
+function coloured(state: GroupState | MachineState, style: Style): string {
+  switch (state) {
+    case 'ready':
+      return style.good(state);
+    case 'failed':
+    case 'lost':
+    case 'degraded':
+    case 'stopped':
+      return style.bad(state);
+    case 'terminated':
+    case 'pending':
+      return style.dim(state);
+    case 'starting':
+    case 'launching':
+    case 'connecting':
+    case 'bootstrapping':
+    case 'verifying':
+    case 'terminating':
+      return style.busy(state);
+    default:
+      return state satisfies never;
+  }
+}

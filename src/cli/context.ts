@@ -1,0 +1,27 @@
+import type { Parsed } from './command-spec.ts';
+import type { GlobalFlags } from './global-flags.ts';
+import type { Io } from './io.ts';
+
+/** What a command is given. */
+export interface Context {
+  readonly io: Io;
+  readonly flags: GlobalFlags;
+  readonly args: readonly string[];
+  /** The command's own flags. */
+  readonly options: Parsed;
+}
+
+/** Prints a line, or several, of data. */
+export function print(context: Context, text: string): void {
+  context.io.stdout.write(`${text}\n`);
+}
+
+/** Prints one JSON document. */
+export function printJson(context: Context, document: unknown): void {
+  print(context, JSON.stringify(document, null, 2));
+}
+
+/** Prints a message for people. */
+export function tell(context: Context, text: string): void {
+  context.io.stderr.write(`${text}\n`);
+}

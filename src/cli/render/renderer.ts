@@ -1,0 +1,22 @@
+import type { EngineEvent, OperationResult } from '../../engine/operation.ts';
+import type { DeploymentState } from '../../state/deployment-state.ts';
+
+/** Shows an operation while it runs. */
+export interface Renderer {
+  /** `state` is live: read, not kept. */
+  event(event: EngineEvent, state: DeploymentState): void;
+  /** Called once; null when the operation could not begin or broke off. */
+  finish(result: OperationResult | null): void;
+}
+
+/** Shows everything to several renderers. */
+export function together(renderers: readonly Renderer[]): Renderer {
+  return {
+    event(event, state) {
+      for (const renderer of renderers) renderer.event(event, state);
+    },
+    finish(result) {
+      for (const renderer of renderers) renderer.finish(result);
+    },
+  };
+}

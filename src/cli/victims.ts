@@ -1,0 +1,43 @@
+import type { Plan } from '../plan/plan.ts';
+import { machineName } from '../machine.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+
+/** More machines of a service than this are shown as a range. */
+const LISTED = 8;
+
+/** Machines that are there, or may be: what a `down` terminates. */
+export function machinesThere(state: DeploymentState): readonly string[] {
+  return [...state.machines.values()]
+    .filter(({ stage }) => stage !== 'none' && stage !== 'gone')
+    .map(({ name }) => name);
+}
+
+/** Machines that are there and that the plan no longer asks for: what an `up` terminates. */
+export function machinesDropped(state: DeploymentState, plan: Plan): readonly string[] {
+  const wanted = new Set<string>();
+  for (const { services } of plan.levels)
+    for (const { name, count } of services)
+      for (let index = 0; index < count.max; index += 1) wanted.add(machineName(name, index));
+  return machinesThere(state).filter((name) => !wanted.has(name));
+}
+
+/** Names by level, the last level first: a level's name and its machines, services of many as a range. */
+export function victimLines(state: DeploymentState, names: readonly string[]): readonly string[] {
+  const levels = new Map<string, Map<string, string[]>>();
+  for (const level of (state.plan?.levels ?? []).toReversed()) levels.set(level.name, new Map());
+  for (const name of names) {
+    const machine = state.machines.get(name);
+    if (machine === undefined) continue;
+    const services = levels.get(machine.level) ?? new Map<string, string[]>();
+    levels.set(machine.level, services);
+    services.set(machine.service, [...(services.get(machine.service) ?? []), name]);
+  }
+  return [...levels].flatMap(([level, services]) =>
+    services.size === 0 ? [] : [`  ${level}: ${[...services.values()].map(listed).join(', ')}`],
+  );
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length <= LISTED) return names.join(', ');
+  return `${names[0] ?? ''} … ${names.at(-1) ?? ''} (${names.length} machines)`;
+}
