@@ -9,25 +9,51 @@ const MAGIC = Buffer.from('openssh-key-v1\0');
 const BEGIN = '-----BEGIN OPENSSH PRIVATE KEY-----';
 const END = '-----END OPENSSH PRIVATE KEY-----';
 
+/** An ed25519 key pair in its shortest form: a thousand machines get one each. */
 export interface KeyPair {
-  /** OpenSSH private key file, as text. */
-  readonly privateKey: string;
+  /** The private key: 32 bytes, base64. */
+  readonly seed: string;
   /** `ssh-ed25519 AAAA…`, without a comment. */
   readonly publicKey: string;
 }
 
-/** A new ed25519 key pair. The keys come from Node as DER, whose last 32 bytes are the raw key (RFC 8410). */
+const PUBLIC_PREFIX = Buffer.concat([field(Buffer.from(KEY_TYPE)), uint32(32)]);
+
+/** A new key pair. The keys come from Node as DER, whose last 32 bytes are the raw key (RFC 8410). */
 export function hostKeyPair(): KeyPair {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519', {
     privateKeyEncoding: { type: 'pkcs8', format: 'der' },
     publicKeyEncoding: { type: 'spki', format: 'der' },
   });
-  const raw = publicKey.subarray(-32);
-  const publicBlob = Buffer.concat([field(Buffer.from(KEY_TYPE)), field(raw)]);
   return {
-    privateKey: privateKeyFile(privateKey.subarray(-32), raw, publicBlob),
-    publicKey: `${KEY_TYPE} ${publicBlob.toString('base64')}`,
+    seed: privateKey.subarray(-32).toString('base64'),
+    publicKey: `${KEY_TYPE} ${Buffer.concat([PUBLIC_PREFIX, publicKey.subarray(-32)]).toString('base64')}`,
   };
+}
+
+/** The OpenSSH private key file of a key pair: the container of PROTOCOL.key, without a passphrase. */
+export function privateKeyFile({ seed, publicKey }: KeyPair): string {
+  const check = randomBytes(4);
+  const publicBlob = Buffer.from(publicKey.slice(KEY_TYPE.length + 1), 'base64');
+  const secret = Buffer.concat([
+    check,
+    check,
+    publicBlob,
+    field(Buffer.concat([Buffer.from(seed, 'base64'), publicBlob.subarray(-32)])),
+    field(Buffer.alloc(0)),
+  ]);
+  const padding = Buffer.from(Array.from({ length: (8 - (secret.length % 8)) % 8 }, (_, index) => index + 1));
+  const body = Buffer.concat([
+    MAGIC,
+    field(Buffer.from('none')),
+    field(Buffer.from('none')),
+    field(Buffer.alloc(0)),
+    uint32(1),
+    field(publicBlob),
+    field(Buffer.concat([secret, padding])),
+  ]);
+  const lines = body.toString('base64').match(/.{1,70}/g) ?? [];
+  return [BEGIN, ...lines, END, ''].join('\n');
 }
 
 /**
@@ -55,7 +81,7 @@ function create(directory: string, path: string): string {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const temporary = join(directory, `.id_ed25519.${randomBytes(6).toString('hex')}`);
   try {
-    writeFileSync(temporary, hostKeyPair().privateKey, { mode: 0o600, flag: 'wx', flush: true });
+    writeFileSync(temporary, privateKeyFile(hostKeyPair()), { mode: 0o600, flag: 'wx', flush: true });
     chmodSync(temporary, 0o600);
     linkSync(temporary, path);
   } catch (error) {
@@ -77,30 +103,6 @@ function readIfThere(path: string): string | undefined {
 
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
-}
-
-/** The container of PROTOCOL.key in OpenSSH, without a passphrase. */
-function privateKeyFile(seed: Buffer, raw: Buffer, publicBlob: Buffer): string {
-  const check = randomBytes(4);
-  const secret = Buffer.concat([
-    check,
-    check,
-    publicBlob,
-    field(Buffer.concat([seed, raw])),
-    field(Buffer.alloc(0)),
-  ]);
-  const padding = Buffer.from(Array.from({ length: (8 - (secret.length % 8)) % 8 }, (_, index) => index + 1));
-  const body = Buffer.concat([
-    MAGIC,
-    field(Buffer.from('none')),
-    field(Buffer.from('none')),
-    field(Buffer.alloc(0)),
-    uint32(1),
-    field(publicBlob),
-    field(Buffer.concat([secret, padding])),
-  ]);
-  const lines = body.toString('base64').match(/.{1,70}/g) ?? [];
-  return [BEGIN, ...lines, END, ''].join('\n');
 }
 
 function publicKeyOf(privateKey: string): string {

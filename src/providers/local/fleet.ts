@@ -101,7 +101,7 @@ export function createFleet(parts: FleetParts): Fleet {
       port,
       user,
       privateKey: key.privateKeyPath,
-      hostKey: record.hostPublicKey,
+      hostKey: record.hostKey.publicKey,
     } as const;
     return {
       id,
@@ -233,7 +233,6 @@ interface NewMachine {
 
 function recordFor(machine: NewMachine, { space, marking }: FleetParts): MachineRecord {
   const { address, port } = candidate(space);
-  const keys = hostKeyPair();
   const random = randomInt(2 ** 16);
   return {
     id: `local-${randomBytes(6).toString('hex')}`,
@@ -243,8 +242,7 @@ function recordFor(machine: NewMachine, { space, marking }: FleetParts): Machine
     request: machine.request,
     address,
     port,
-    hostPrivateKey: keys.privateKey,
-    hostPublicKey: keys.publicKey,
+    hostKey: hostKeyPair(),
     marker: marking === undefined ? null : markerFor(slotOf(address, port, random), random, marking.outer),
     environment: machine.environment,
     wanted: 'on',

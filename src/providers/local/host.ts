@@ -61,7 +61,7 @@ export async function startHost(stateDirectory: string): Promise<RunningHost | u
 
   const hostKey = hostKeyPair();
   const serve = createSshServer(
-    { hostPrivateKey: hostKey.privateKey, user, authorizedKey: key.publicKey },
+    { hostKey, user, authorizedKey: key.publicKey },
     {
       subsystem(name, channel) {
         if (name !== CONTROL_SUBSYSTEM) {

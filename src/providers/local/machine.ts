@@ -43,7 +43,7 @@ export function createMachineServer(
     socket.once('close', () => sockets.delete(socket));
     // Made at the first connection: most of a thousand machines are idle at a time.
     serve ??= createSshServer(
-      { hostPrivateKey: record.hostPrivateKey, user, authorizedKey },
+      { hostKey: record.hostKey, user, authorizedKey },
       {
         exec(command, channel) {
           const pid = runCommand(command, channel, login, (ended) => sessions.delete(ended));

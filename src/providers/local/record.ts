@@ -1,3 +1,4 @@
+import type { KeyPair } from '../../keys.ts';
 import type { LaunchRequest } from '../provider.ts';
 
 /** What is on disk of one machine: enough for a new host to go on with it. */
@@ -10,9 +11,7 @@ export interface MachineRecord {
   /** The loopback address that is its own, or `127.0.0.1` where there is only that. */
   readonly address: string;
   readonly port: number;
-  /** OpenSSH text. */
-  readonly hostPrivateKey: string;
-  readonly hostPublicKey: string;
+  readonly hostKey: KeyPair;
   /** The resource limit that tells its processes from all others (KiB), or null where that does not work. */
   readonly marker: number | null;
   /** Environment of its scripts beside what a login sets. */

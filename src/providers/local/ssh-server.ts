@@ -5,10 +5,12 @@ import type { Duplex, Readable } from 'node:stream';
 import ssh2 from 'ssh2';
 import type { Algorithms, AuthContext, Connection, ServerChannel, Session, SessionAccept } from 'ssh2';
 
+import { privateKeyFile } from '../../keys.ts';
+import type { KeyPair } from '../../keys.ts';
+
 /** Who serves, and the one login that is let in. */
 export interface SshIdentity {
-  /** OpenSSH text. */
-  readonly hostPrivateKey: string;
+  readonly hostKey: KeyPair;
   readonly user: string;
   /** `ssh-ed25519 AAAA…` */
   readonly authorizedKey: string;
@@ -51,7 +53,7 @@ const ALGORITHMS: Algorithms = {
 export function createSshServer(identity: SshIdentity, handlers: SshHandlers): (socket: Socket) => void {
   const graces = new Map<string, NodeJS.Timeout>();
   const server = new ssh2.Server({
-    hostKeys: [identity.hostPrivateKey],
+    hostKeys: [privateKeyFile(identity.hostKey)],
     algorithms: ALGORITHMS,
     ident: 'plan',
     // On a loopback connection the kernel tells when the other side is gone.

@@ -1,0 +1,22 @@
+import { createLocalProvider } from '../../../src/providers/local/local.ts';
+import { createLocalMachines } from '../../support/local-machines.ts';
+import { testProviderContract } from '../provider-contract.ts';
+import type { ContractSubject } from '../provider-contract.ts';
+
+async function open(inProcess: boolean): Promise<ContractSubject> {
+  const machines = await createLocalMachines({ inProcess });
+  return {
+    provider: machines.provider,
+    openAnother: () => Promise.resolve(createLocalProvider({ stateDirectory: machines.stateDirectory })),
+    batch: (token, count, tags) => ({
+      token,
+      machines: Array.from({ length: count }, (_, index) => ({ name: `web-${index}`, generation: 1 })),
+      min: 1,
+      request: { service: 'web', image: null, options: {}, labels: { tier: 'front' }, tags },
+    }),
+    dispose: () => machines[Symbol.asyncDispose](),
+  };
+}
+
+testProviderContract('local', () => open(true));
+testProviderContract('local in a host process of its own', () => open(false));
