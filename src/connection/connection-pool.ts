@@ -16,7 +16,11 @@ export interface Target {
  */
 export interface ConnectionPool extends AsyncDisposable {
   /** Lends the machine's connection to `work`. One try at opening it; the caller repeats. */
-  use<T>(target: Target, options: { readonly signal: AbortSignal }, work: (connection: Connection) => Promise<T>): Promise<T>;
+  use<T>(
+    target: Target,
+    options: { readonly signal: AbortSignal },
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T>;
   /** Closes the machine's connection once nothing uses it. */
   release(key: string): void;
 }

@@ -9,7 +9,10 @@ export interface Connection extends AsyncDisposable {
   /** The bytes of one file. */
   download(path: string, options: { readonly signal: AbortSignal }): Promise<Buffer>;
   /** A stream to a TCP port as seen from the machine. */
-  forward(target: { readonly host: string; readonly port: number }, options: { readonly signal: AbortSignal }): Promise<Duplex>;
+  forward(
+    target: { readonly host: string; readonly port: number },
+    options: { readonly signal: AbortSignal },
+  ): Promise<Duplex>;
 }
 
 export interface ExecOptions {

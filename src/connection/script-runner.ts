@@ -49,11 +49,27 @@ export interface ScriptRunner {
   /** Starts the run, or attaches to it if it was started before, and waits for its end. */
   run(connection: Connection, run: ScriptRun, options: RunOptions): Promise<ScriptEnd>;
   /** Attaches to a run that may have been started before, without starting it; undefined if it never was. */
-  attach(connection: Connection, run: Pick<ScriptRun, 'base' | 'name' | 'user' | 'asRoot' | 'outputs'>, options: RunOptions): Promise<ScriptEnd | undefined>;
+  attach(
+    connection: Connection,
+    run: Pick<ScriptRun, 'base' | 'name' | 'user' | 'asRoot' | 'outputs'>,
+    options: RunOptions,
+  ): Promise<ScriptEnd | undefined>;
   /** Ends the process groups of runs: TERM, then KILL after 2 s. Succeeds for what has ended. */
-  stop(connection: Connection, runs: Pick<ScriptRun, 'base' | 'user' | 'asRoot'> & { readonly names: readonly string[] }, options: { readonly signal: AbortSignal }): Promise<void>;
+  stop(
+    connection: Connection,
+    runs: Pick<ScriptRun, 'base' | 'user' | 'asRoot'> & { readonly names: readonly string[] },
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>;
   /** One unsupervised try of a script (verify): a plain exec that may be repeated; aborting ends it. */
-  attempt(connection: Connection, run: Omit<ScriptRun, 'name' | 'stopFirst' | 'outputs'>, options: RunOptions): Promise<ScriptEnd>;
+  attempt(
+    connection: Connection,
+    run: Omit<ScriptRun, 'name' | 'stopFirst' | 'outputs'>,
+    options: RunOptions,
+  ): Promise<ScriptEnd>;
   /** Puts files in place without running anything. */
-  put(connection: Connection, run: Pick<ScriptRun, 'base' | 'user' | 'files'>, options: { readonly signal: AbortSignal }): Promise<void>;
+  put(
+    connection: Connection,
+    run: Pick<ScriptRun, 'base' | 'user' | 'files'>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>;
 }

@@ -1,0 +1,182 @@
+import type { Access } from '../machine.ts';
+import type { ConnectionPool, Target } from './connection-pool.ts';
+import { ConnectionError } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { OpenOptions } from './open.ts';
+import { createSemaphore } from './semaphore.ts';
+
+export interface PoolOptions {
+  readonly open: (access: Access, options: OpenOptions) => Promise<Connection>;
+  /** Most connections at once, those being opened included: the one idle for longest is closed for a new one. */
+  readonly maxOpen?: number;
+  /** Most handshakes at once. */
+  readonly handshakes?: number;
+}
+
+/** One connection from its opening to its end; it is in the table for as long as it can be lent. */
+interface Entry {
+  readonly key: string;
+  readonly address: string;
+  readonly cancel: AbortController;
+  readonly hostKeyListeners: Set<(hostKey: string) => void>;
+  readonly opened: Promise<Connection>;
+  isOpen: boolean;
+  freePlace: () => void;
+  /** Users that wait for it or work with it. */
+  users: number;
+  released: boolean;
+}
+
+export function createConnectionPool({
+  open,
+  maxOpen = 1_000,
+  handshakes = 32,
+}: PoolOptions): ConnectionPool {
+  const places = createSemaphore(maxOpen);
+  const handshakePlaces = createSemaphore(handshakes);
+  const table = new Map<string, Entry>();
+  /** In the order in which they became idle. */
+  const idle = new Set<Entry>();
+  const closing = new Set<Promise<void>>();
+  let disposed = false;
+
+  function start({ key, access }: Target): Entry {
+    const cancel = new AbortController();
+    const hostKeyListeners = new Set<(hostKey: string) => void>();
+    const entry: Entry = {
+      key,
+      address: addressOf(access),
+      cancel,
+      hostKeyListeners,
+      opened: Promise.resolve().then(() => openEntry(entry, access)),
+      isOpen: false,
+      freePlace: () => undefined,
+      users: 0,
+      released: false,
+    };
+    entry.opened.catch(() => forget(entry));
+    table.set(key, entry);
+    return entry;
+  }
+
+  async function openEntry(entry: Entry, access: Access): Promise<Connection> {
+    const { signal } = entry.cancel;
+    const place = places.acquire(signal);
+    makeRoom();
+    entry.freePlace = await place;
+    try {
+      const freeHandshake = await handshakePlaces.acquire(signal);
+      try {
+        const connection = await open(access, {
+          signal,
+          onHostKey: (hostKey) => entry.hostKeyListeners.forEach((tell) => tell(hostKey)),
+          onLost: () => {
+            forget(entry);
+            entry.freePlace();
+          },
+        });
+        entry.isOpen = true;
+        return connection;
+      } finally {
+        freeHandshake();
+      }
+    } catch (error) {
+      entry.freePlace();
+      throw error;
+    }
+  }
+
+  /** Closes idle connections for those that wait for a place. */
+  function makeRoom(): void {
+    for (const entry of idle) {
+      if (places.waiting() <= closing.size) return;
+      close(entry);
+    }
+  }
+
+  function forget(entry: Entry): void {
+    if (table.get(entry.key) === entry) table.delete(entry.key);
+    idle.delete(entry);
+  }
+
+  function close(entry: Entry): void {
+    forget(entry);
+    entry.cancel.abort(new ConnectionError('lost', `Cannot go on with "${entry.address}": it was closed`));
+    const closed = entry.opened
+      .then((connection) => connection[Symbol.asyncDispose]())
+      .catch(() => undefined)
+      .finally(() => {
+        entry.freePlace();
+        closing.delete(closed);
+      });
+    closing.add(closed);
+  }
+
+  function enter(entry: Entry): void {
+    entry.users += 1;
+    entry.released = false;
+    idle.delete(entry);
+  }
+
+  function leave(entry: Entry): void {
+    entry.users -= 1;
+    if (entry.users > 0) return;
+    if (table.get(entry.key) !== entry || entry.released || !entry.isOpen) close(entry);
+    else {
+      idle.add(entry);
+      makeRoom();
+    }
+  }
+
+  return {
+    async use(target, { signal }, work) {
+      signal.throwIfAborted();
+      if (disposed) throw new ConnectionError('lost', 'Cannot open a connection: the pool is closed');
+      const current = table.get(target.key);
+      const stale = current !== undefined && current.address !== addressOf(target.access);
+      if (stale) {
+        forget(current);
+        if (current.users === 0) close(current);
+      }
+      const entry = current === undefined || stale ? start(target) : current;
+      enter(entry);
+      if (target.onHostKey) entry.hostKeyListeners.add(target.onHostKey);
+      try {
+        return await work(await abortable(entry.opened, signal));
+      } catch (error) {
+        if (error instanceof ConnectionError && error.problem === 'lost') forget(entry);
+        throw error;
+      } finally {
+        if (target.onHostKey) entry.hostKeyListeners.delete(target.onHostKey);
+        leave(entry);
+      }
+    },
+
+    release(key) {
+      const entry = table.get(key);
+      if (entry === undefined) return;
+      if (entry.users === 0) close(entry);
+      else entry.released = true;
+    },
+
+    async [Symbol.asyncDispose]() {
+      disposed = true;
+      for (const entry of table.values()) close(entry);
+      await Promise.all(closing);
+    },
+  };
+}
+
+/** What decides whether a connection that is open still leads to the machine. */
+function addressOf({ host, port, user, privateKey }: Access): string {
+  return `${user}@${host}:${port} ${privateKey}`;
+}
+
+/** Waits for something that others wait for too. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return await new Promise<T>((resolve, reject) => {
+    const cancel = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', cancel, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', cancel));
+  });
+}

@@ -1,0 +1,48 @@
+/** Bounds how many things go on at once; those that wait are served in order. */
+export interface Semaphore {
+  /** Resolves with the function that gives the place back; it may be called again without effect. */
+  acquire(signal: AbortSignal): Promise<() => void>;
+  /** How many wait for a place. */
+  waiting(): number;
+}
+
+export function createSemaphore(places: number): Semaphore {
+  let free = places;
+  const waiting = new Set<() => void>();
+
+  function lend(): () => void {
+    let lent = true;
+    return () => {
+      if (!lent) return;
+      lent = false;
+      const [next] = waiting;
+      if (next === undefined) free += 1;
+      else next();
+    };
+  }
+
+  return {
+    waiting: () => waiting.size,
+
+    async acquire(signal) {
+      signal.throwIfAborted();
+      if (free > 0) {
+        free -= 1;
+        return lend();
+      }
+      return await new Promise<() => void>((resolve, reject) => {
+        function serve(): void {
+          waiting.delete(serve);
+          signal.removeEventListener('abort', cancel);
+          resolve(lend());
+        }
+        function cancel(): void {
+          waiting.delete(serve);
+          reject(signal.reason as Error);
+        }
+        waiting.add(serve);
+        signal.addEventListener('abort', cancel, { once: true });
+      });
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { attempt } from './attempt.ts';
+import { ConnectionError } from './connection.ts';
+import type { Connection, ExecResult } from './connection.ts';
+import { lastLine } from './download.ts';
+import { createMarkerStream } from './marker-stream.ts';
+import { attachProgram, attemptProgram, putProgram, runProgram, stopProgram } from './script-program.ts';
+import type { Program } from './script-program.ts';
+import type { RunOptions, ScriptEnd, ScriptRun, ScriptRunner } from './script-runner.ts';
+import { supervised } from './supervised.ts';
+import type { Supervised } from './supervised.ts';
+import { SWITCH } from './supervisor.ts';
+import { plainCommand, upload } from './upload.ts';
+import type { CommandOf } from './upload.ts';
+
+type Who = Partial<Pick<ScriptRun, 'user' | 'asRoot'>>;
+
+/** Runs scripts by a POSIX shell on the machine. `shell`: the words that start one. */
+export function createScriptRunner({
+  shell = ['sh'],
+}: { readonly shell?: readonly string[] } = {}): ScriptRunner {
+  const words = [...shell, '-s'];
+
+  async function staged<T>(
+    connection: Connection,
+    who: Who,
+    signal: AbortSignal,
+    { stage }: Program,
+    go: () => Promise<T | 'missing'>,
+  ): Promise<T> {
+    const first = await go();
+    if (first !== 'missing') return first;
+    const command = commandAs(who);
+    for (const files of stage.uploads) await upload(connection, files, { signal, command });
+    const second = await go();
+    if (second !== 'missing') return second;
+    throw new ConnectionError('failed', 'Cannot put a script in place: what was uploaded is gone again');
+  }
+
+  async function watch(
+    connection: Connection,
+    run: Who & Pick<ScriptRun, 'base' | 'name'>,
+    stdin: Buffer,
+    nonce: string,
+    options: RunOptions,
+  ): Promise<Supervised> {
+    return await supervised(connection, { ...run, nonce, stdin, command: commandAs(run), shell }, options);
+  }
+
+  return {
+    async run(connection, run, options) {
+      const nonce = createNonce();
+      const program = runProgram(run, nonce);
+      const result = await staged(connection, run, options.signal, program, async () => {
+        const answer = await watch(connection, run, program.stdin, nonce, options);
+        return answer.kind === 'missing' ? 'missing' : answer;
+      });
+      if (result.kind !== 'none') return scriptEnd(result, run);
+      throw new Error('A run that was to start was only looked for. This is a bug in plan.');
+    },
+
+    async attach(connection, run, options) {
+      const nonce = createNonce();
+      const result = await watch(connection, run, attachProgram(run, nonce), nonce, options);
+      return result.kind === 'none' || result.kind === 'missing' ? undefined : scriptEnd(result, run);
+    },
+
+    async stop(connection, { names, ...runs }, { signal }) {
+      if (names.length === 0) return;
+      const stdin = stopProgram(runs.base, names);
+      const result = await connection.exec(commandAs(runs)(words), { signal, stdin });
+      if (result.exitCode !== 0) throw refused(`stop ${names.map((name) => `"${name}"`).join(', ')}`, result);
+    },
+
+    async attempt(connection, run, options) {
+      const nonce = createNonce();
+      const program = attemptProgram(run, nonce);
+      return await staged(connection, run, options.signal, program, () =>
+        attempt(connection, commandAs(run)(words), program.stdin, nonce, options),
+      );
+    },
+
+    async put(connection, run, { signal }) {
+      if (run.files.length === 0) return;
+      const nonce = createNonce();
+      const program = putProgram(run, nonce);
+      await staged(connection, { user: run.user }, signal, program, async () => {
+        let word: string | undefined;
+        const onStdout = createMarkerStream(nonce, {
+          onMarker: (marker) => {
+            word = marker;
+          },
+          onData: () => undefined,
+        });
+        const result = await connection.exec(commandAs(run)(words), {
+          signal,
+          stdin: program.stdin,
+          onStdout,
+        });
+        if (word === 'missing') return 'missing' as const;
+        if (word !== 'end') throw refused('put files in place', result);
+        return undefined;
+      });
+    },
+  };
+}
+
+/** The command line that runs words as the user that a run asks for. */
+function commandAs({ user = null, asRoot = false }: Who): CommandOf {
+  if (user === null && !asRoot) return plainCommand;
+  if (user !== null && !/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(user)) {
+    throw new ConnectionError('failed', `Cannot run a script as "${user}": that is no user name`);
+  }
+  return (words) => plainCommand(['sh', '-c', SWITCH, 'sh', user ?? '', asRoot ? 'root' : '', ...words]);
+}
+
+function scriptEnd(
+  answer: Exclude<Supervised, { kind: 'missing' | 'none' }>,
+  run: Pick<ScriptRun, 'name'>,
+): ScriptEnd {
+  switch (answer.kind) {
+    case 'exited':
+      return answer;
+    case 'gone':
+      return {
+        kind: 'interrupted',
+        message: GONE[answer.why] ?? 'its process is gone and left no exit code',
+      };
+    case 'unprepared':
+      throw new ConnectionError(
+        'failed',
+        `Cannot prepare "${run.name}": ${lastLine(Buffer.from(answer.why))}`,
+      );
+    default:
+      return answer satisfies never;
+  }
+}
+
+const GONE: Readonly<Record<string, string>> = {
+  stopped: 'it was stopped before it started',
+  restarted: 'the machine was restarted meanwhile',
+};
+
+function refused(what: string, { stderr }: ExecResult): ConnectionError {
+  return new ConnectionError('failed', `Cannot ${what}: ${lastLine(stderr)}`);
+}
+
+/** Nothing that a script prints can contain it, because no script is told. */
+function createNonce(): string {
+  return `plan-${randomBytes(16).toString('hex')}`;
+}

@@ -1,0 +1,129 @@
+import { ConnectionError } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { lastLine } from './download.ts';
+import { followLog } from './log-follower.ts';
+import type { LogFollower } from './log-follower.ts';
+import { createMarkerStream } from './marker-stream.ts';
+import type { RunOptions } from './script-runner.ts';
+import type { CommandOf } from './upload.ts';
+
+/** Milliseconds after which a second channel follows the log; a script that ends before costs one round trip. */
+const FOLLOW_AFTER = 300;
+
+export interface SupervisedProgram {
+  readonly base: string;
+  readonly name: string;
+  readonly nonce: string;
+  /** The program that starts the run or waits for it. */
+  readonly stdin: Buffer;
+  readonly command: CommandOf;
+  readonly shell: readonly string[];
+}
+
+/** What the machine tells of a run in the end. */
+export type Supervised =
+  | { readonly kind: 'exited'; readonly exitCode: number; readonly outputs: Buffer | null }
+  | { readonly kind: 'gone'; readonly why: string }
+  | { readonly kind: 'unprepared'; readonly why: string }
+  /** Something has to be uploaded first: nothing was started. */
+  | { readonly kind: 'missing' }
+  /** The run was never started. */
+  | { readonly kind: 'none' };
+
+/** Sends a program, passes the run's log on as it grows, and waits for the run's end. */
+export async function supervised(
+  connection: Connection,
+  program: SupervisedProgram,
+  { signal, onOutput }: RunOptions,
+): Promise<Supervised> {
+  const stopped = new AbortController();
+  const both = AbortSignal.any([signal, stopped.signal]);
+  let emitted = 0;
+  function emit(offset: number, chunk: Buffer): void {
+    const seen = emitted - offset;
+    if (seen >= chunk.length) return;
+    emitted = offset + chunk.length;
+    onOutput(seen > 0 ? chunk.subarray(seen) : chunk);
+  }
+
+  const report: {
+    started?: boolean;
+    end?: Supervised;
+    complete?: boolean;
+    log?: number;
+    outputs?: Buffer[];
+  } = {};
+  let follower: LogFollower | undefined;
+  let due = false;
+  function follow(): LogFollower {
+    follower ??= followLog(connection, program, { signal: both, onBytes: emit });
+    return follower;
+  }
+  const timer = setTimeout(() => {
+    due = true;
+    if (report.started === true && report.end === undefined) follow();
+  }, FOLLOW_AFTER);
+
+  let section: 'none' | 'log' | 'outputs' = 'none';
+  const onStdout = createMarkerStream(program.nonce, {
+    onData(chunk) {
+      if (section === 'log') {
+        emit(report.log ?? 0, chunk);
+        report.log = (report.log ?? 0) + chunk.length;
+      } else if (section === 'outputs') report.outputs?.push(chunk);
+    },
+    onMarker(word, rest) {
+      section = 'none';
+      switch (word) {
+        case 'started':
+          report.started = true;
+          if (due) follow();
+          break;
+        case 'exit':
+          report.end = { kind: 'exited', exitCode: Number(rest), outputs: null };
+          break;
+        case 'gone':
+        case 'unprepared':
+          report.end = { kind: word, why: rest };
+          break;
+        case 'missing':
+        case 'none':
+          report.end = { kind: word };
+          report.complete = true;
+          break;
+        case 'log':
+          section = 'log';
+          report.log = 0;
+          break;
+        case 'outputs':
+          section = 'outputs';
+          report.outputs = [];
+          break;
+        case 'end':
+          report.complete = true;
+          break;
+      }
+    },
+  });
+
+  try {
+    const command = program.command([...program.shell, '-s']);
+    const result = await connection.exec(command, { signal: both, stdin: program.stdin, onStdout });
+    const { end } = report;
+    if (end === undefined || report.complete !== true) {
+      if (report.started === true)
+        throw new ConnectionError(
+          'lost',
+          'Cannot go on with a script: the process that waited for it is gone',
+        );
+      throw new ConnectionError('failed', `Cannot start a script: ${lastLine(result.stderr)}`);
+    }
+    if (end.kind === 'missing' || end.kind === 'none') return end;
+    if (report.log === undefined) await follow().finish();
+    return end.kind === 'exited' && report.outputs ? { ...end, outputs: Buffer.concat(report.outputs) } : end;
+  } finally {
+    clearTimeout(timer);
+    stopped.abort();
+    await follower?.ended;
+  }
+}

@@ -1,0 +1,107 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SshAccess } from '../../src/machine.ts';
+
+/** A real OpenSSH server on a loopback port, whose user root is let in by a key of its own. */
+export interface Sshd extends AsyncDisposable {
+  readonly access: SshAccess;
+  /** Home of those who log in, empty at first. */
+  readonly home: string;
+  /** Directory of the server's own files. */
+  readonly directory: string;
+  readonly log: () => Promise<string>;
+}
+
+const BINARY = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
+
+/** Why no server can be started here; undefined if one can. */
+export function sshdMissing(): string | undefined {
+  if (BINARY === undefined) return 'there is no sshd here (Debian: openssh-server)';
+  if (process.getuid?.() !== 0) return 'sshd is started as root only';
+  return undefined;
+}
+
+/** `config`: further lines of sshd_config. */
+export async function startSshd({
+  config = [],
+}: { readonly config?: readonly string[] } = {}): Promise<Sshd> {
+  if (BINARY === undefined) throw new Error(sshdMissing());
+  const directory = await mkdtemp(join(tmpdir(), 'plan-sshd-'));
+  const home = join(directory, 'home');
+  await mkdir(home, { mode: 0o700 });
+  if (!existsSync('/run/sshd')) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
+  for (const name of ['host', 'user']) {
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', join(directory, name)]);
+  }
+  const port = await freePort();
+  const lines = [
+    `ListenAddress 127.0.0.1:${port}`,
+    `HostKey ${join(directory, 'host')}`,
+    `AuthorizedKeysFile ${join(directory, 'user.pub')}`,
+    `PidFile ${join(directory, 'pid')}`,
+    `SetEnv HOME=${home}`,
+    'StrictModes no',
+    'UsePAM no',
+    'PermitRootLogin prohibit-password',
+    'MaxStartups 500',
+    ...config,
+  ];
+  await writeFile(join(directory, 'config'), `${lines.join('\n')}\n`);
+  const log = join(directory, 'log');
+  await appendFile(log, '');
+  const server = spawn(BINARY, ['-D', '-f', join(directory, 'config'), '-E', log], { stdio: 'ignore' });
+  const exited = once(server, 'exit');
+  await untilListening(port, server.exitCode === null ? exited : Promise.resolve(), log);
+  return {
+    access: {
+      kind: 'ssh',
+      host: '127.0.0.1',
+      port,
+      user: 'root',
+      privateKey: join(directory, 'user'),
+      hostKey: (await readFile(join(directory, 'host.pub'), 'utf8')).trim(),
+    },
+    home,
+    directory,
+    log: () => readFile(log, 'utf8'),
+    async [Symbol.asyncDispose]() {
+      server.kill('SIGTERM');
+      await exited;
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function untilListening(port: number, exited: Promise<unknown>, log: string): Promise<void> {
+  const server = { over: false };
+  void exited.then(() => {
+    server.over = true;
+  });
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      return;
+    } catch {
+      if (server.over) throw new Error(`sshd did not start: ${await readFile(log, 'utf8')}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    } finally {
+      socket.destroy();
+    }
+  }
+}
