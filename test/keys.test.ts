@@ -48,9 +48,14 @@ describe('ensureKeyPair()', () => {
     const script = `const { workerData, parentPort } = require('node:worker_threads');
       import(workerData.module).then(({ ensureKeyPair }) => parentPort.postMessage(ensureKeyPair(workerData.directory).publicKey));`;
     const module = new URL('../dist/keys.js', import.meta.url).href;
-    const workers = Array.from({ length: 6 }, () => new Worker(script, { eval: true, workerData: { module, directory } }));
+    const workers = Array.from(
+      { length: 6 },
+      () => new Worker(script, { eval: true, workerData: { module, directory } }),
+    );
     const keys = await Promise.all(
-      workers.map((worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))),
+      workers.map(
+        (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)),
+      ),
     );
     expect(new Set(keys).size).toBe(1);
     await Promise.all(workers.map((worker) => worker.terminate()));
@@ -68,7 +73,9 @@ describe('ensureKeyPair()', () => {
 
   it('says where a key cannot be made', () => {
     writeFileSync(join(directory, 'file'), '');
-    expect(() => ensureKeyPair(join(directory, 'file'))).toThrow(`Cannot use the key "${join(directory, 'file', 'id_ed25519')}"`);
+    expect(() => ensureKeyPair(join(directory, 'file'))).toThrow(
+      `Cannot use the key "${join(directory, 'file', 'id_ed25519')}"`,
+    );
     expect(existsSync(join(directory, 'id_ed25519'))).toBe(false);
   });
 });

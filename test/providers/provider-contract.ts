@@ -2,7 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { InstanceState, LaunchBatch, Observation, Provider, Tags } from '../../src/providers/provider.ts';
+import type {
+  InstanceState,
+  LaunchBatch,
+  Observation,
+  Provider,
+  Tags,
+} from '../../src/providers/provider.ts';
 
 /** What a provider's test tells the contract suite. */
 export interface ContractSubject {
@@ -104,7 +110,10 @@ export function testProviderContract(name: string, open: () => Promise<ContractS
       expect(answer).toMatchObject({ kind: 'launched', ids });
       const listed = await another.list(tags, cancel);
       expect(listed.map(({ batch }) => batch)).toEqual(
-        expect.arrayContaining([{ token: 'adopt', index: 0 }, { token: 'adopt', index: 1 }]),
+        expect.arrayContaining([
+          { token: 'adopt', index: 0 },
+          { token: 'adopt', index: 1 },
+        ]),
       );
       await another.close();
       await end(ids);

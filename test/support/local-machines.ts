@@ -29,7 +29,10 @@ export interface LocalMachines extends AsyncDisposable {
 let batches = 0;
 
 /** `inProcess`: the host runs in the test's process, where coverage sees it; else as a process of its own. */
-export async function createLocalMachines(options: { readonly inProcess: boolean; readonly prefix?: string }): Promise<LocalMachines> {
+export async function createLocalMachines(options: {
+  readonly inProcess: boolean;
+  readonly prefix?: string;
+}): Promise<LocalMachines> {
   const stateDirectory = mkdtempSync(join(tmpdir(), options.prefix ?? 'plan local-'));
   const provider = createLocalProvider({ stateDirectory });
   const host = options.inProcess ? await startHost(stateDirectory) : undefined;
@@ -67,10 +70,17 @@ export async function createLocalMachines(options: { readonly inProcess: boolean
     },
     home: (id) => join(stateDirectory, 'machines', id, 'home'),
     hostPid: () =>
-      (JSON.parse(readFileSync(join(stateDirectory, 'machines', 'host.json'), 'utf8')) as { readonly pid: number }).pid,
+      (
+        JSON.parse(readFileSync(join(stateDirectory, 'machines', 'host.json'), 'utf8')) as {
+          readonly pid: number;
+        }
+      ).pid,
     async [Symbol.asyncDispose]() {
       const left = await provider.list({}, cancel);
-      await provider.terminate(left.map(({ id }) => id), cancel);
+      await provider.terminate(
+        left.map(({ id }) => id),
+        cancel,
+      );
       await provider.release({} as typeof tags, cancel);
       await provider.close();
       host?.stop();

@@ -45,11 +45,14 @@ export async function connectTo(access: Access, login: TestLogin = {}): Promise<
     new Promise((resolve, reject) => {
       client.exec(command, (error, channel) => (error === undefined ? resolve(channel) : reject(error)));
     });
-  const run = async (command: string, stdin: Buffer | string = ''): Promise<Ran> => {
-    const channel = await open(command);
-    channel.end(stdin);
-    return collect(channel);
-  };
+  // A command that ends at once may be over before a promise could tell of its channel.
+  const run = (command: string, stdin: Buffer | string = ''): Promise<Ran> =>
+    new Promise((resolve, reject) => {
+      client.exec(command, (error, channel) => {
+        if (error === undefined) collect(channel.end(stdin)).then(resolve, reject);
+        else reject(error);
+      });
+    });
   return {
     client,
     run,
@@ -70,9 +73,8 @@ export async function connectTo(access: Access, login: TestLogin = {}): Promise<
         );
       }),
     async [Symbol.asyncDispose]() {
-      const closed = once(client, 'close');
-      client.end();
-      await closed;
+      client.destroy();
+      await Promise.resolve();
     },
   };
 }

@@ -98,6 +98,7 @@ function gatekeeper({ user, authorizedKey }: SshIdentity): (context: AuthContext
 
 function serveSessions(client: Connection, handlers: SshHandlers): void {
   let open = 0;
+  client.setMaxListeners(MAX_SESSIONS + 10);
   client.on('session', (accept, reject) => {
     if (open >= MAX_SESSIONS) {
       reject();
