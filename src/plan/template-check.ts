@@ -1,8 +1,8 @@
 import { didYouMean } from './nearest.ts';
-import { misfit, unprintable } from './template-helpers.ts';
+import { misfit, unprintable, uncheckable } from './template-helpers.ts';
 import type { Kind } from './template-helpers.ts';
 import { LOOP, LOOP_SLOTS } from './template-program.ts';
-import type { Block, Expression, Program, Span, Statement } from './template-program.ts';
+import type { Block, Expression, Program, Requirement, Span, Statement } from './template-program.ts';
 import { isIndex } from './template-render.ts';
 import type { Names, ScopeShape, TemplateProblem } from './template-scope.ts';
 
@@ -42,6 +42,9 @@ export function checkProgram(program: Program, shape: ScopeShape): readonly Temp
         if (wrong !== null) report(statement.value, wrong);
         return;
       }
+      case 'require':
+        require(statement.name, statement.from);
+        return;
       case 'if':
         shapeOf(statement.condition);
         if (statement.includeZero !== null) shapeOf(statement.includeZero);
@@ -59,6 +62,12 @@ export function checkProgram(program: Program, shape: ScopeShape): readonly Temp
         checkBlock(statement.body);
         checkBlock(statement.otherwise);
     }
+  }
+
+  function require(name: Requirement, from: Span): void {
+    const isMissing = name.kind === 'self' ? shape.self === null : !shape.deployment;
+    if (name.kind === 'service') namesOf(from, name.service);
+    else if (isMissing) report(from, `"${from.source}" is not available here`);
   }
 
   function entryOf(list: Shape, span: Span): Shape {
@@ -187,10 +196,7 @@ export function checkProgram(program: Program, shape: ScopeShape): readonly Temp
     if (helper !== 'lookup') return SCALAR;
     const [of = UNKNOWN] = shapes;
     if (of.kind === 'list') return of.of;
-    return report(
-      span,
-      `Cannot check what "${span.source}" finds: write the name that it looks up as a text`,
-    );
+    return report(span, uncheckable(span.source));
   }
 }
 

@@ -67,6 +67,11 @@ export function unprintable(kind: Kind, source: string): string | null {
   }
 }
 
+/** Says why `lookup` only takes a value as its second argument where its first one is a list. */
+export function uncheckable(source: string): string {
+  return `Cannot check what "${source}" finds: write the name that it looks up as a text`;
+}
+
 export function kindOf(value: Json): Kind {
   if (value === null) return 'null';
   if (typeof value !== 'object') return 'scalar';

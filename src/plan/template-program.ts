@@ -32,11 +32,16 @@ export type Expression = Span &
     | { readonly kind: 'invalid' }
   );
 
+export type Requirement =
+  { readonly kind: 'self' | 'deployment' } | { readonly kind: 'service'; readonly service: string };
+
 export type Block = readonly Statement[];
 
 export type Statement =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'output'; readonly value: Expression }
+  /** Renders to nothing, but must exist: what a `#with` enters by a name that is not a value. */
+  | { readonly kind: 'require'; readonly from: Span; readonly name: Requirement }
   | {
       readonly kind: 'if';
       readonly condition: Expression;
@@ -68,7 +73,6 @@ export interface Program {
   readonly body: Block;
   /** The text that it renders to whatever the scope; null: it has expressions. */
   readonly constant: string | null;
-  readonly slots: number;
   /** Names that no scope could have. A program that has problems does not render. */
   readonly problems: readonly TemplateProblem[];
   readonly references: References;

@@ -1,6 +1,6 @@
 import type { Json } from '../json.ts';
 import { nearest } from './nearest.ts';
-import { applyHelper, kindOf, misfit, textOf, unprintable } from './template-helpers.ts';
+import { applyHelper, kindOf, misfit, textOf, unprintable, uncheckable } from './template-helpers.ts';
 import { LOOP } from './template-program.ts';
 import type { Block, Expression, Program, Span, Statement } from './template-program.ts';
 import { TemplateError } from './template-scope.ts';
@@ -36,6 +36,9 @@ function renderStatement(statement: Statement, rendering: Rendering): string {
       if (wrong !== null) throw new TemplateError(wrong);
       return textOf(value);
     }
+    case 'require':
+      require(statement, rendering);
+      return '';
     case 'if': {
       const condition = evaluate(statement.condition, rendering);
       const zeroCounts =
@@ -52,6 +55,16 @@ function renderStatement(statement: Statement, rendering: Rendering): string {
     case 'each':
       return renderEach(statement, rendering);
   }
+}
+
+function require({ name, from }: Statement & { readonly kind: 'require' }, rendering: Rendering): void {
+  if (name.kind === 'service') machinesOf(name.service, from, rendering);
+  if (name.kind === 'self') selfOf(from, rendering);
+}
+
+function selfOf({ source }: Span, { scope }: Rendering): Attributes {
+  if (scope.self === undefined) throw new TemplateError(`"${source}" is not available here`);
+  return scope.self;
 }
 
 function renderEach(statement: Statement & { readonly kind: 'each' }, rendering: Rendering): string {
@@ -103,8 +116,7 @@ function evaluate(expression: Expression, rendering: Rendering): Json {
     case 'deployment-name':
       return scope.deployment.name;
     case 'self':
-      if (scope.self === undefined) throw new TemplateError(`"${expression.source}" is not available here`);
-      return attribute(scope.self, expression.name, expression);
+      return attribute(selfOf(expression, rendering), expression.name, expression);
     case 'attribute': {
       const [lowest] = machinesOf(expression.service, expression, rendering);
       if (lowest !== undefined) return attribute(lowest, expression.name, expression);
@@ -194,10 +206,7 @@ function call({ helper, args, ...span }: Expression & { readonly kind: 'call' },
   if (helper !== 'lookup') return applyHelper(helper, values, sources);
   const [of = null, key = null] = values;
   const [list] = args;
-  if (!isList(of) || list === undefined)
-    throw new TemplateError(
-      `Cannot check what "${span.source}" finds: write the name that it looks up as a text`,
-    );
+  if (!isList(of) || list === undefined) throw new TemplateError(uncheckable(span.source));
   const entry = isIndex(textOf(key)) ? of[Number(key)] : undefined;
   if (entry !== undefined) return entry;
   throw new TemplateError(

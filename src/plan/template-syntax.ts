@@ -5,6 +5,9 @@ export type Path = hbs.AST.PathExpression;
 export type Argument = hbs.AST.Expression;
 export type Mustache = hbs.AST.MustacheStatement;
 export type BlockNode = hbs.AST.BlockStatement;
+export type SubExpression = hbs.AST.SubExpression;
+export type Literal = hbs.AST.StringLiteral | hbs.AST.NumberLiteral | hbs.AST.BooleanLiteral;
+export type Hash = hbs.AST.Hash;
 export type Content = hbs.AST.ContentStatement;
 export type SyntaxNode = hbs.AST.Node;
 export type SyntaxTree = hbs.AST.Program;
@@ -124,6 +127,7 @@ function unexpected(text: string, offset: number, length: number, token: string)
       }
       return problem(`Unexpected ${text.slice(offset, offset + length)}`, offset, length);
     default: {
+      if (rest.startsWith('\0')) return problem('A template cannot hold a NUL character', offset, 1);
       if (inside && !rest.includes('}}')) return problem('"{{" is not closed: "}}" is missing', opened, 2);
       const what = length === 0 ? rest.slice(0, 1) : text.slice(offset, offset + length);
       if (what === '"' || what === "'") return problem(`The text that ${what} begins has no end`, offset, 1);
@@ -138,20 +142,32 @@ function unexpected(text: string, offset: number, length: number, token: string)
 }
 
 function upToClose(text: string): string {
-  return /^\{\{.*?\}\}/s.exec(text)?.[0] ?? text.slice(0, 3);
+  const end = text.indexOf('}}') + 2;
+  return end < 2 || end > 40 ? text.slice(0, 3) : text.slice(0, end);
 }
 
-/** The innermost block that has no end, found well enough to point at. */
-function openBlock(
-  text: string,
-): { readonly name: string; readonly offset: number; readonly length: number } | null {
-  const open: { name: string; offset: number; length: number }[] = [];
-  for (const match of text.matchAll(
-    /\{\{!--.*?--~?\}\}|\{\{![^]*?\}\}|\{\{~?[#^]\s*([^\s}~]+)[^]*?\}\}|\{\{~?\/[^]*?\}\}/gs,
-  )) {
-    const name = match[1];
-    if (name !== undefined) open.push({ name, offset: match.index, length: match[0].length });
-    else if (match[0].includes('/') && !match[0].startsWith('{{!')) open.pop();
+interface Opening {
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The innermost block that has no end. The text is known to be well-formed but for that. */
+function openBlock(text: string): Opening | null {
+  const open: Opening[] = [];
+  let at = text.indexOf('{{');
+  while (at >= 0) {
+    if (text[at - 1] === '\\' && text[at - 2] !== '\\') {
+      at = text.indexOf('{{', at + 2);
+      continue;
+    }
+    const commentEnd = /^\{\{~?!--/.test(text.slice(at, at + 6)) ? text.indexOf('--', at + 6) : at;
+    const close = text.indexOf('}}', Math.max(at, commentEnd));
+    if (close < 0) break;
+    const [, sign, name = ''] = /^\{\{~?([#^/])\s*([^\s}~]*)/.exec(text.slice(at, close)) ?? [];
+    if (sign === '/') open.pop();
+    else if (name !== '') open.push({ name, offset: at, length: close + 2 - at });
+    at = text.indexOf('{{', close + 2);
   }
   return open.at(-1) ?? null;
 }
