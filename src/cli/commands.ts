@@ -58,8 +58,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'down',
     summary: 'tear deployments down, levels in reverse order',
     details: [
-      'Runs teardown scripts and terminates all machines, levels in reverse order, whatever fails on the way.',
-      'Lists what would go and asks; without a terminal it needs --yes.',
+      'Runs teardown scripts and terminates all machines, levels in reverse order, whatever fails on the',
+      'way. Lists what would go and asks; without a terminal it needs --yes.',
     ],
     arguments: [{ name: 'NAME', required: false, many: true, completes: 'deployments' }],
     flags: [{ name: 'skip-teardown', summary: 'terminate without teardown scripts' }, ...INPUTS],
@@ -97,8 +97,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'output',
     summary: 'attributes and outputs of machines',
     details: [
-      'Prints attributes and outputs as lines of web-0.port=7070. One attribute of one machine is printed as',
-      'its bare value. SERVICE may be a machine, too. Sensitive values are *** without --reveal.',
+      'Prints attributes and outputs as lines of web-0.port=7070. One attribute of one machine is printed',
+      'as its bare value. SERVICE may be a machine, too. Sensitive values are *** without --reveal.',
     ],
     arguments: [{ name: 'SERVICE[.ATTRIBUTE]', required: false, many: false, completes: 'services' }],
     flags: [{ name: 'reveal', summary: 'print sensitive values' }],

@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jsonLines, plan, workspace } from './command.ts';
+
+const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+
+const SLOW = `
+version: 1
+name: slow
+levels:
+  - name: only
+    services:
+      sleeper:
+        bootstrap: { run: 'echo "asleep"; sleep 60' }
+`;
+
+let space: Awaited<ReturnType<typeof workspace>>;
+
+interface Started {
+  readonly stderr: () => string;
+  readonly stdout: () => string;
+  kill(signal: NodeJS.Signals): void;
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  /** Resolves once stderr holds this text. */
+  says(text: string): Promise<void>;
+}
+
+function start(...argv: string[]): Started {
+  const child = spawn(process.execPath, [MAIN, ...argv], {
+    cwd: space.path,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const out = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (chunk: string) => (out[name] += chunk));
+  return {
+    stdout: () => out.stdout,
+    stderr: () => out.stderr,
+    kill: (signal) => child.kill(signal),
+    ended: once(child, 'close').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+    })),
+    async says(wanted) {
+      while (!out.stderr.includes(wanted)) await once(child.stderr, 'data');
+    },
+  };
+}
+
+beforeAll(async () => {
+  space = await workspace({ 'slow.yml': SLOW });
+});
+
+afterAll(async () => {
+  await plan(['down', '--yes', 'slow', 'slower'], { cwd: space.path });
+  await space[Symbol.asyncDispose]();
+});
+
+describe('the plan process', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    'ends within five seconds of %s with code %i, and says what still runs and how to go on',
+    async (signal, code) => {
+      const up = start('up', 'slow.yml', '-v', '--json', '--progress', 'plain');
+      await up.says('asleep');
+      const before = Date.now();
+      up.kill(signal);
+      expect(await up.ended).toEqual({ code, signal: null });
+      expect(Date.now() - before).toBeLessThan(5_000);
+      expect(up.stderr()).toMatch(
+        /Interrupted: what was done so far is recorded\nStill running: 1 machine \(sleeper-0\)\nNext: plan up slow\.yml\n {6}plan down slow\n$/,
+      );
+      expect(jsonLines(up.stdout()).at(-1)).toMatchObject({
+        type: 'result',
+        outcome: 'interrupted',
+        deployments: [{ deployment: 'slow', outcome: 'interrupted' }],
+      });
+    },
+  );
+
+  it('ends at once on a second signal', async () => {
+    const up = start('up', 'slow.yml', '-v', '--name', 'slower');
+    await up.says('asleep');
+    up.kill('SIGTERM');
+    up.kill('SIGINT');
+    const { code } = await up.ended;
+    expect([130, 143]).toContain(code);
+  });
+
+  it('follows logs and events until it is interrupted', async () => {
+    const up = start('up', 'slow.yml', '-v');
+    await up.says('asleep');
+    const logs = start('logs', 'sleeper-0', '-d', 'slow', '--follow');
+    const events = start('events', 'slow', '--follow', '--json');
+    while (!logs.stdout().includes('asleep') || !events.stdout().includes('step-started'))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    logs.kill('SIGINT');
+    expect(await logs.ended).toEqual({ code: 130, signal: null });
+    up.kill('SIGINT');
+    expect(await up.ended).toEqual({ code: 130, signal: null });
+    expect(await events.ended).toEqual({ code: 0, signal: null });
+    expect(jsonLines(events.stdout()).at(-1)).toMatchObject({
+      type: 'operation-ended',
+      outcome: 'interrupted',
+    });
+  });
+
+  it('survives a reader that closes its end of the pipe', async () => {
+    const child = spawn(
+      '/bin/sh',
+      ['-c', `"$0" "$1" help | head -1; "$0" "$1" events slow --json | head -1`, process.execPath, MAIN],
+      {
+        cwd: space.path,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    expect(stdout).toMatch(/^plan - .*\n\{\n$/);
+    expect(stderr).toBe('');
+  });
+
+  it('waits no longer than --lock-timeout for a deployment that is locked, and exits with 3', async () => {
+    const up = start('up', 'slow.yml', '-v');
+    await up.says('asleep');
+    const other = start('down', 'slow', '--yes', '--lock-timeout', '10ms');
+    expect((await other.ended).code).toBe(3);
+    expect(other.stderr()).toMatch(/Cannot .*slow/);
+    up.kill('SIGINT');
+    await up.ended;
+  });
+
+  it('exits with 3 when the state cannot be read', async () => {
+    await mkdir(join(space.path, 'bad'));
+    await writeFile(join(space.path, 'bad/state.db'), 'x'.repeat(4_096));
+    const list = start('list', '--state-dir', 'bad');
+    expect((await list.ended).code).toBe(3);
+    expect(list.stderr()).toMatch(/^Cannot /);
+  });
+
+  it('loads for status nothing that only operations need', async () => {
+    const child = spawn(process.execPath, [MAIN, 'status', 'slow'], {
+      cwd: space.path,
+      env: { ...process.env, NODE_DEBUG: 'module,esm' },
+    });
+    child.stdout.resume();
+    const loaded = await text(child.stderr);
+    expect(loaded).toContain('better-sqlite3');
+    for (const heavy of ['ssh2', 'handlebars', 'ajv', '/yaml/', 'p-queue', 'log-update', 'string-width'])
+      expect(loaded).not.toContain(heavy);
+  });
+});
