@@ -1,11 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { isRunning } from '../../src/providers/local/processes.ts';
 
 /** True when there is no such process any more; a zombie does not count as one. */
 export function isGone(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) === 'Z';
-  } catch {
-    return true;
-  }
+  return !isRunning(pid);
 }

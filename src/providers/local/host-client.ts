@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
@@ -16,6 +17,7 @@ import type {
 import { isHosted, readControlAddress, startHostProcess } from './host-process.ts';
 import { loginName } from './login.ts';
 import { keysDirectory } from './paths.ts';
+import { isRunning } from './processes.ts';
 import { openSubsystem } from './ssh-server.ts';
 
 /** Talks to the host process of a state directory, and starts it when it is not there. */
@@ -124,7 +126,7 @@ export function createHostClient(stateDirectory: string, script: string): HostCl
       if (address === undefined) return;
       while (
         (await readControlAddress(stateDirectory))?.pid === address.pid ||
-        (await isAlive(address.pid))
+        (address.pid !== process.pid && isRunning(address.pid))
       ) {
         await delay(5, undefined, { signal });
       }
@@ -181,21 +183,11 @@ function openLink(
   };
 }
 
-/** A zombie has let go of everything; in a container nobody may ever collect it. */
-async function isAlive(pid: number): Promise<boolean> {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z';
-}
-
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);
+    // As many calls as an engine makes at a time share its signal.
+    setMaxListeners(0, signal);
     signal.addEventListener('abort', abort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });

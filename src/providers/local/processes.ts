@@ -54,7 +54,7 @@ export const scanMarkers: Scan = async (owners) => {
     const limit = limitIn(readIfThere(`/proc/${name}/limits`));
     const found = limit === null ? [] : markersOf(limit).flatMap((marker) => byMarker.get(marker) ?? []);
     if (found.length === 0) continue;
-    const group = groupOf(readIfThere(`/proc/${name}/stat`));
+    const group = groupOf(pid);
     if (group !== undefined) for (const owner of found) members.get(owner)?.push({ pid, group });
   }
   return members;
@@ -69,10 +69,23 @@ function readIfThere(path: string): string {
   }
 }
 
-/** The process group in `/proc/<pid>/stat`; undefined for a zombie. The command before it may hold anything. */
-function groupOf(stat: string): number | undefined {
-  const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return state === undefined || state === '' || state === 'Z' || state === 'X' ? undefined : Number(group);
+/** True until a process has let go of everything: a zombie has, which in a container nobody may ever collect. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+  return process.platform === 'linux' ? groupOf(pid) !== undefined : true;
+}
+
+/** Undefined for what has ended. A first thread that is a zombie says nothing of the other threads. */
+function groupOf(pid: number): number | undefined {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  // The command before may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, group, threads] = [fields[0] ?? '', Number(fields[2]), Number(fields[17])];
+  return state === '' || state === 'X' || (state === 'Z' && threads < 2) ? undefined : group;
 }
 
 /**

@@ -14,7 +14,7 @@ async function open(inProcess: boolean): Promise<ContractSubject> {
       min: 1,
       request: { service: 'web', image: null, options: {}, labels: { tier: 'front' }, tags },
     }),
-    dispose: () => machines[Symbol.asyncDispose](),
+    dispose: async () => machines[Symbol.asyncDispose](),
   };
 }
 
