@@ -1,3 +1,4 @@
+import { onAbort } from './abort.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { lastLine } from './download.ts';
@@ -61,7 +62,7 @@ export async function attempt(
     },
   });
 
-  signal.addEventListener('abort', end, { once: true });
+  const stopListening = onAbort(signal, end);
   try {
     const { stderr } = await connection.exec(command, { signal: done.signal, stdin, onStdout });
     if (told.answer !== undefined) return told.answer;
@@ -77,6 +78,6 @@ export async function attempt(
     throw error;
   } finally {
     clearTimeout(limit);
-    signal.removeEventListener('abort', end);
+    stopListening();
   }
 }

@@ -1,3 +1,4 @@
+import { abortable } from './abort.ts';
 import type { Access } from '../machine.ts';
 import type { ConnectionPool, Target } from './connection-pool.ts';
 import { ConnectionError } from './connection.ts';
@@ -170,13 +171,4 @@ export function createConnectionPool({
 /** What decides whether a connection that is open still leads to the machine. */
 function addressOf({ host, port, user, privateKey }: Access): string {
   return `${user}@${host}:${port} ${privateKey}`;
-}
-
-/** Waits for something that others wait for too. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return await new Promise<T>((resolve, reject) => {
-    const cancel = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', cancel, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', cancel));
-  });
 }

@@ -1,3 +1,5 @@
+import { onAbort } from './abort.ts';
+
 /** Bounds how many things go on at once; those that wait are served in order. */
 export interface Semaphore {
   /** Resolves with the function that gives the place back; it may be called again without effect. */
@@ -33,15 +35,14 @@ export function createSemaphore(places: number): Semaphore {
       return await new Promise<() => void>((resolve, reject) => {
         function serve(): void {
           waiting.delete(serve);
-          signal.removeEventListener('abort', cancel);
+          stopListening();
           resolve(lend());
         }
-        function cancel(): void {
+        const stopListening = onAbort(signal, () => {
           waiting.delete(serve);
           reject(signal.reason as Error);
-        }
+        });
         waiting.add(serve);
-        signal.addEventListener('abort', cancel, { once: true });
       });
     },
   };

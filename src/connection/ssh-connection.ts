@@ -1,0 +1,184 @@
+import { once } from 'node:events';
+import type { Duplex, Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { abortable, onAbort } from './abort.ts';
+import { channelStream } from './channel-stream.ts';
+import type { Channel } from './channel-stream.ts';
+import { ConnectionError } from './connection.ts';
+import type { Connection, ExecOptions, ExecResult } from './connection.ts';
+import { download } from './download.ts';
+import { createSemaphore } from './semaphore.ts';
+import { upload } from './upload.ts';
+
+/** sshd's MaxSessions is 10. */
+const SESSIONS = 8;
+
+/**
+ * sshd frees a session a moment after it closed its channel, and that of a cancelled command when the command
+ * ends: a refused session is asked for again.
+ */
+const SESSION_TRIES = 9;
+const FIRST_PAUSE = 10;
+
+/** Milliseconds that a polite end may take. */
+const GOODBYE = 1_000;
+
+/** An authenticated client of the SSH library. */
+export interface SshClient {
+  exec(command: string, opened: Opened): unknown;
+  forwardOut(fromHost: string, fromPort: number, host: string, port: number, opened: Opened): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  end(): unknown;
+  destroy(): unknown;
+}
+
+interface SshChannel extends Channel {
+  readonly stderr: Readable;
+}
+
+type Opened = (error: Error | undefined, channel: SshChannel) => void;
+
+export interface SshConnectionOptions {
+  /** `host:port`, for messages. */
+  readonly where: string;
+  /** What broke the connection, in words. */
+  readonly cause: () => string;
+  readonly onLost: (() => void) | undefined;
+}
+
+export function sshConnection(client: SshClient, { where, cause, onLost }: SshConnectionOptions): Connection {
+  const sessions = createSemaphore(SESSIONS);
+  let state: 'open' | 'closing' | 'closed' = 'open';
+  const closed = new Promise<void>((resolve) => {
+    client.once('close', () => {
+      const lost = state === 'open';
+      state = 'closed';
+      if (lost) onLost?.();
+      resolve();
+    });
+  });
+
+  function isOpen(): boolean {
+    return state === 'open';
+  }
+
+  function lostError(): ConnectionError {
+    return new ConnectionError('lost', `Cannot go on with "${where}": the connection is lost, ${cause()}`);
+  }
+
+  /** Opens a channel; one that is no longer wanted when it comes is closed. */
+  async function openChannel(
+    what: string,
+    signal: AbortSignal,
+    open: (opened: Opened) => void,
+  ): Promise<SshChannel> {
+    signal.throwIfAborted();
+    if (!isOpen()) throw lostError();
+    return await new Promise<SshChannel>((resolve, reject) => {
+      const stopListening = onAbort(signal, () => reject(signal.reason as Error));
+      function opened(error: Error | undefined, channel: SshChannel): void {
+        stopListening();
+        if (error === undefined) {
+          if (signal.aborted) channel.close();
+          resolve(channel);
+        } else if (isOpen()) {
+          const message = `Cannot ${what} on "${where}": ${error.message}`;
+          reject(new ConnectionError('failed', message, { cause: error }));
+        } else reject(lostError());
+      }
+      try {
+        open(opened);
+      } catch {
+        stopListening();
+        reject(lostError());
+      }
+    });
+  }
+
+  async function openSession(command: string, signal: AbortSignal): Promise<SshChannel> {
+    for (let tries = 1, pause = FIRST_PAUSE; ; tries += 1, pause *= 2) {
+      try {
+        return await openChannel('run a command', signal, (opened) => client.exec(command, opened));
+      } catch (error) {
+        if (!isRefusedSession(error) || tries === SESSION_TRIES) throw error;
+      }
+      await abortable(delay(pause), signal);
+    }
+  }
+
+  async function exec(command: string, options: ExecOptions): Promise<ExecResult> {
+    const release = await sessions.acquire(options.signal);
+    let channel: SshChannel;
+    try {
+      channel = await openSession(command, options.signal);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    channel.once('close', release);
+    const result = await converse(channel, options);
+    if (!isOpen()) throw lostError();
+    if (result.exitCode !== null || result.exitSignal !== null) return result;
+    throw new ConnectionError('lost', `Cannot go on with "${where}": a command ended without an exit code`);
+  }
+
+  const self: Connection = {
+    exec,
+    upload: (files, { signal }) => upload(self, files, { signal }),
+    download: (path, { signal }) => download(self, path, { signal }),
+    async forward({ host, port }, { signal }): Promise<Duplex> {
+      const channel = await openChannel(`reach ${host}:${port}`, signal, (opened) =>
+        client.forwardOut('127.0.0.1', 0, host, port, opened),
+      );
+      return channelStream(channel, () => (isOpen() ? undefined : lostError()));
+    },
+    async [Symbol.asyncDispose]() {
+      if (isOpen()) {
+        state = 'closing';
+        client.end();
+        setTimeout(() => client.destroy(), GOODBYE).unref();
+      }
+      await closed;
+    },
+  };
+  return self;
+}
+
+function isRefusedSession(error: unknown): boolean {
+  return (
+    error instanceof ConnectionError &&
+    (error.cause as { reason?: unknown } | undefined)?.reason !== undefined
+  );
+}
+
+/** Feeds a command and collects what it prints, until its channel is closed. */
+async function converse(
+  channel: SshChannel,
+  { signal, stdin, onStdout, onStderr }: ExecOptions,
+): Promise<ExecResult> {
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  const end: { exitCode: number | null; exitSignal: string | null } = { exitCode: null, exitSignal: null };
+  channel.on('data', onStdout ?? ((chunk: Buffer) => stdout.push(chunk)));
+  channel.stderr.on('data', onStderr ?? ((chunk: Buffer) => stderr.push(chunk)));
+  channel.once('exit', (code: number | null, name?: string) => {
+    end.exitCode = code;
+    end.exitSignal = code === null ? (name ?? 'KILL').replace(/^SIG/, '') : null;
+  });
+  const done = once(channel, 'close', { signal });
+  if (stdin === undefined) channel.end();
+  else if (typeof stdin === 'string' || Buffer.isBuffer(stdin)) channel.end(stdin);
+  else stdin.pipe(channel);
+  try {
+    await done;
+  } catch (error) {
+    channel.removeAllListeners('data').resume();
+    channel.stderr.removeAllListeners('data').resume();
+    channel.close();
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    if (typeof stdin === 'object' && !Buffer.isBuffer(stdin)) stdin.unpipe(channel);
+  }
+  return { ...end, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) };
+}
