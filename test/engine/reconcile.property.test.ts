@@ -1,0 +1,376 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Decision, Step } from '../../src/engine/step.ts';
+import { subjectsOf } from '../../src/engine/step.ts';
+import type { Goal, Look, Reconciliation } from '../../src/engine/reconcile.ts';
+import { reconcile } from '../../src/engine/reconcile.ts';
+import type { Fact, FactBody } from '../../src/fact.ts';
+import type { Plan, Service } from '../../src/plan/plan.ts';
+import type { DeploymentState } from '../../src/state/deployment-state.ts';
+import { applyFact, emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
+import { openLevel } from '../../src/state/tally.ts';
+
+/** A service as the property draws it. */
+interface Drawn {
+  readonly min: number;
+  readonly extra: number;
+  readonly hasBootstrap: boolean;
+  readonly hasVerify: boolean;
+  readonly hasTeardown: boolean;
+  /** Mentions the first service of its level. */
+  readonly hasPeers: boolean;
+}
+
+const drawn = fc.record({
+  min: fc.nat(3),
+  extra: fc.nat(2),
+  hasBootstrap: fc.boolean(),
+  hasVerify: fc.boolean(),
+  hasTeardown: fc.boolean(),
+  hasPeers: fc.boolean(),
+});
+const drawnPlan = fc.array(fc.array(drawn, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 3 });
+
+function planOf(levels: readonly (readonly Drawn[])[]): Plan {
+  const script = {
+    kind: 'inline',
+    label: 'run',
+    entries: [],
+    main: 'run',
+    args: [],
+    env: {},
+    user: null,
+    timeout: 1,
+    attempts: 2,
+  } as const;
+  const check = {
+    kind: 'script',
+    script,
+    fatalExitCodes: [],
+    interval: 1,
+    tryTimeout: 1,
+    timeout: 1,
+    successes: 1,
+  } as const;
+  return {
+    name: 'p',
+    description: null,
+    deployment: 'p',
+    path: '/p.yml',
+    digest: 'd',
+    inputs: {},
+    providers: {},
+    sources: new Map(),
+    levels: levels.map((services, index) => ({
+      name: `level${index}`,
+      index,
+      services: services.map(
+        ({ min, extra, hasBootstrap, hasVerify, hasTeardown, hasPeers }, i): Service => ({
+          name: `s${index}x${i}`,
+          level: `level${index}`,
+          levelIndex: index,
+          provider: i % 2 === 0 ? 'even' : 'odd',
+          count: { min, max: min + extra },
+          image: null,
+          options: {},
+          ssh: {},
+          user: null,
+          env: {},
+          files: [],
+          bootstrap: hasBootstrap ? script : null,
+          verify: hasVerify ? [check] : [],
+          teardown: hasTeardown ? script : null,
+          outputs: {},
+          labels: {},
+          timeouts: { launch: 1, connect: 1, bootstrap: 1, verify: 1, teardown: 1, terminate: 1 },
+          attempts: { launch: 2, bootstrap: 2 },
+          launchesOneByOne: false,
+          peers: hasPeers ? [`s${index}x0`] : [],
+        }),
+      ),
+    })),
+  };
+}
+
+/** A deployment whose steps end as chance has it: everything but effects is the real thing. */
+class Simulation {
+  readonly state: DeploymentState;
+  readonly busy = new Map<string, Step>();
+  readonly levelsAtStart: { readonly step: Step; readonly level: number; readonly open: number }[] = [];
+  now = 1_000;
+  private touched = nothingTouched();
+  private nextId = 1;
+  private readonly plan: Plan;
+  private goal: Goal;
+  private isFirstLook = true;
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    this.goal = { kind: 'up', plan };
+    this.state = emptyState({ name: 'p', uuid: 'u', at: 0 });
+    const levels = plan.levels.map(({ name, services }) => ({
+      name,
+      services: services.map((service) => ({
+        name: service.name,
+        provider: service.provider,
+        ...service.count,
+      })),
+    }));
+    this.apply([
+      {
+        type: 'plan-recorded',
+        plan: { digest: 'd', path: '/p.yml', name: 'p', inputs: {}, archive: 'a', levels },
+      },
+    ]);
+  }
+
+  begin(goal: Goal, id: number): void {
+    this.goal = goal;
+    this.isFirstLook = true;
+    const operation = {
+      id,
+      kind: goal.kind,
+      owner: 'o',
+      planDigest: 'd',
+      startedAt: 0,
+      endedAt: null,
+      outcome: null,
+    };
+    this.apply([{ type: 'operation-started', operation }]);
+  }
+
+  apply(bodies: readonly FactBody[]): void {
+    for (const body of bodies) applyFact(this.state, { ...body, at: this.now } as Fact, this.touched);
+  }
+
+  /** Looks at what was touched and at everything, and answers both. */
+  look(): { readonly touched: Reconciliation; readonly all: Reconciliation } {
+    const { machines, reached } = this.touched;
+    const look: Look = this.isFirstLook ? { kind: 'all' } : { kind: 'touched', machines, reached };
+    this.isFirstLook = false;
+    this.touched = nothingTouched();
+    const at = (one: Look): Reconciliation =>
+      reconcile(this.goal, {
+        state: this.state,
+        look: one,
+        busy: new Set(this.busySubjects()),
+        now: this.now,
+        batchLimit: () => 2,
+      });
+    return { touched: at(look), all: at({ kind: 'all' }) };
+  }
+
+  take({ decide, start }: Reconciliation): void {
+    for (const decision of decide) this.apply(this.factsOf(decision));
+    for (const step of start) {
+      const machine = 'machine' in step ? this.state.machines.get(step.machine) : undefined;
+      const level = this.plan.levels.findIndex(({ name }) => name === machine?.level);
+      this.levelsAtStart.push({ step, level, open: openLevel(this.state.tallies) });
+      for (const subject of subjectsOf(step)) this.busy.set(subject, step);
+    }
+  }
+
+  /** Ends one of the steps under way; `luck` below 0.7 lets it succeed. */
+  end(pick: number, luck: number): void {
+    const steps = [...new Set(this.busy.values())];
+    const step = steps[pick % steps.length];
+    if (step === undefined) return;
+    for (const subject of subjectsOf(step)) this.busy.delete(subject);
+    this.now += 1;
+    this.apply(this.endOf(step, luck));
+  }
+
+  private busySubjects(): Iterable<string> {
+    return this.busy.keys();
+  }
+
+  private factsOf(decision: Decision): readonly FactBody[] {
+    const at = { attempt: 1, startedAt: this.now };
+    switch (decision.kind) {
+      case 'request': {
+        const machines = decision.machines.map((name) => ({ name, generation: this.generation(name) + 1 }));
+        const number = this.state.lastBatch + 1;
+        const provider = this.state.machines.get(decision.machines[0] ?? '')?.provider ?? '';
+        const batch = {
+          number,
+          service: decision.service,
+          provider,
+          machines,
+          min: decision.min,
+          token: `t${number}`,
+          request: { sensitive: '' },
+        };
+        return [{ type: 'launch-requested', batch }];
+      }
+      case 'skip':
+        return decision.machines.map((machine) => ({
+          type: 'step-succeeded',
+          machine,
+          generation: this.generation(machine),
+          step: decision.step,
+          ...at,
+          skipped: true,
+        }));
+      case 'retire':
+        return [{ type: 'terminate-requested', machines: decision.machines }];
+      case 'drop':
+        return [{ type: 'machines-dropped', machines: decision.machines }];
+      case 'give-up':
+        return [this.failed(decision.machine, decision.failure.step, true)];
+    }
+  }
+
+  private endOf(step: Step, luck: number): readonly FactBody[] {
+    const succeeds = luck < 0.7;
+    switch (step.kind) {
+      case 'launch':
+      case 'find': {
+        const batch = this.state.batches.get(step.batch);
+        const failed = {
+          failure: failure('launch'),
+          gaveUp: luck > 0.9,
+          retryAt: luck > 0.8 && luck <= 0.9 ? this.now + 3 : null,
+        };
+        if (!succeeds && step.kind === 'launch')
+          return [{ type: 'launch-refused', batch: step.batch, failed }];
+        const ids = (batch?.machines ?? []).map((_, i) =>
+          luck > 0.5 && i > 0 ? null : `i-${this.nextId++}`,
+        );
+        const shortfall = step.kind === 'launch' ? { ...failed, gaveUp: true, retryAt: null } : null;
+        return [{ type: 'launch-answered', batch: step.batch, ids, shortfall }];
+      }
+      case 'terminate':
+        return step.instances.flatMap((id): FactBody[] => {
+          if (succeeds) return [{ type: 'instances-gone', ids: [id] }];
+          const instance = this.state.instances.get(id);
+          const machine = this.state.machines.get(instance?.machine ?? '');
+          if (machine?.id !== id) return [{ type: 'instance-kept', id, problem: '' }];
+          return [this.failed(machine.name, 'terminate', true)];
+        });
+      case 'boot': {
+        const { machine } = step;
+        const addresses = { hostname: 'h', address: 'a', privateIp: null, publicIp: null };
+        const access = {
+          kind: 'ssh',
+          host: 'h',
+          port: 22,
+          user: 'u',
+          privateKey: 'k',
+          hostKey: null,
+        } as const;
+        const generation = this.generation(machine);
+        if (succeeds) return [{ type: 'machine-running', machine, generation, addresses, access }];
+        if (luck > 0.85) return [this.failed(machine, 'launch', true)];
+        return [
+          this.failed(machine, 'launch', false),
+          { type: 'instance-condemned', machine, generation, cause: 'c' },
+        ];
+      }
+      case 'connect':
+      case 'bootstrap':
+      case 'verify':
+      case 'teardown': {
+        const { machine, kind } = step;
+        const generation = this.generation(machine);
+        const recorded = kind === 'bootstrap' || kind === 'teardown';
+        const begun: FactBody[] = recorded
+          ? [{ type: 'step-started', machine, generation, step: kind, attempt: 1 }]
+          : [];
+        if (!succeeds) return [...begun, this.failed(machine, kind, kind !== 'bootstrap' || luck > 0.8)];
+        return [
+          ...begun,
+          { type: 'step-succeeded', machine, generation, step: kind, attempt: 1, startedAt: this.now },
+        ];
+      }
+    }
+  }
+
+  private failed(
+    machine: string,
+    step: 'launch' | 'connect' | 'bootstrap' | 'verify' | 'teardown' | 'terminate',
+    gaveUp: boolean,
+  ): FactBody {
+    const failed = { failure: failure(step), gaveUp, retryAt: null };
+    return {
+      type: 'step-failed',
+      machine,
+      generation: this.generation(machine),
+      step,
+      attempt: 1,
+      startedAt: this.now,
+      failed,
+    };
+  }
+
+  private generation(name: string): number {
+    return this.state.machines.get(name)?.generation ?? 0;
+  }
+}
+
+function failure(step: 'launch' | 'connect' | 'bootstrap' | 'verify' | 'teardown' | 'terminate') {
+  return { step, reason: 'error', message: 'm', exitCode: null, logTail: [], logPath: null } as const;
+}
+
+function lines({ decide, start }: Reconciliation): readonly string[] {
+  return [...decide, ...start].map((one) => JSON.stringify(one)).sort();
+}
+
+/** Plays an operation to its end, or kills it after `turns`, comparing both looks at every turn. */
+function play(
+  simulation: Simulation,
+  chances: readonly (readonly [number, number])[],
+  turns = Infinity,
+): void {
+  for (let turn = 0; turn < 2_000; turn += 1) {
+    if (turn >= turns) {
+      simulation.busy.clear();
+      return;
+    }
+    for (;;) {
+      const { touched, all } = simulation.look();
+      expect(lines(touched)).toEqual(lines(all));
+      simulation.take(touched);
+      if (touched.decide.length === 0) {
+        if (touched.start.length === 0 && simulation.busy.size === 0) {
+          if (touched.wakeAt === null) return;
+          // The engine wakes sleepers up; here everything is looked at again.
+          simulation.now = touched.wakeAt;
+          const { all: later } = simulation.look();
+          simulation.take(later);
+          if (later.decide.length === 0) break;
+        } else break;
+      }
+    }
+    const [pick, luck] = chances[turn % chances.length] ?? [0, 0];
+    simulation.end(pick, luck);
+  }
+  expect.fail('The operation does not end.');
+}
+
+const chances = fc.array(fc.tuple(fc.nat(50), fc.double({ min: 0, max: 1, noNaN: true })), {
+  minLength: 5,
+  maxLength: 60,
+});
+
+describe('reconcile()', () => {
+  it('finds with touched sets what it finds when it looks at everything, up and down, and ends', () => {
+    fc.assert(
+      fc.property(drawnPlan, chances, chances, fc.nat(40), (levels, first, second, cut) => {
+        const plan = planOf(levels);
+        const simulation = new Simulation(plan);
+        simulation.begin({ kind: 'up', plan }, 1);
+        play(simulation, first, cut);
+        simulation.begin({ kind: 'up', plan }, 2);
+        play(simulation, first);
+        for (const { level, open } of simulation.levelsAtStart) if (level !== -1) expect(level).toBe(open);
+        simulation.begin({ kind: 'down', plan }, 3);
+        play(simulation, second);
+        simulation.begin({ kind: 'down', plan }, 4);
+        play(simulation, [[0, 0]]);
+        expect([...simulation.state.machines.values()].filter(({ stage }) => stage !== 'gone')).toEqual([]);
+        expect(simulation.state.instances.size).toBe(0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
