@@ -29,6 +29,7 @@ function declaredInput({ key, keyPlace, value }: Entry, problems: Problem[]): De
     type,
     sensitive: sensitive?.kind === 'scalar' && sensitive.value === true,
     env: stringOf(child(value, 'env')) ?? null,
+    hasDefault: child(value, 'default') !== undefined,
     fallback,
   };
 }

@@ -27,7 +27,9 @@ export interface DeclaredInput {
   readonly sensitive: boolean;
   /** Environment variable, or null. */
   readonly env: string | null;
-  /** Undefined: there is none that converts. */
+  /** True when a default is written, even one that does not convert. */
+  readonly hasDefault: boolean;
+  /** Undefined: there is no default that converts. */
   readonly fallback: Scalar | undefined;
 }
 

@@ -29,7 +29,7 @@ export interface Reading {
 /** The text of a field that only inputs decide; undefined while an input it needs has no value, or after a problem. */
 export function renderText(reading: Reading, node: Node | undefined): string | undefined {
   const scalar = scalarOf(node);
-  if (scalar === undefined) return undefined;
+  if (typeof scalar?.value !== 'string') return undefined;
   const template = templateOf(reading.library, scalar);
   if (template === undefined || !isRenderable(reading, template)) return undefined;
   try {

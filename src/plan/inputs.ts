@@ -42,7 +42,7 @@ export function inputValues(
     const isGiven = texts.has(input.name);
     const text = texts.get(input.name) ?? readEnvironment(input, given);
     const value = text === undefined ? input.fallback : convertGiven(input, text, problems);
-    if (text === undefined && value === undefined && isNeeded(input.name))
+    if (text === undefined && !input.hasDefault && isNeeded(input.name))
       problems.push(
         problemAt(
           input.place,

@@ -22,8 +22,9 @@ export function readLevels(library: Library, plan: Node, problems: Problem[]): R
   const defaults = child(plan, 'defaults');
   const levels: DraftLevel[] = [];
   const names: { name: string; place: Place }[] = [];
+  const files = new Set<string>();
   for (const item of itemsOf(child(plan, 'levels'))) {
-    const node = child(item, 'file') === undefined ? item : readLevelFile(library, item, problems);
+    const node = child(item, 'file') === undefined ? item : readLevelFile(library, item, files, problems);
     const name = scalarOf(child(node, 'name'));
     if (name !== undefined) names.push({ name: name.text, place: name.place });
     const level = { name: name?.text ?? '', index: levels.length };
@@ -39,12 +40,23 @@ export function readLevels(library: Library, plan: Node, problems: Problem[]): R
   return { levels, names };
 }
 
-function readLevelFile(library: Library, item: Node, problems: Problem[]): Node | undefined {
+function readLevelFile(
+  library: Library,
+  item: Node,
+  files: Set<string>,
+  problems: Problem[],
+): Node | undefined {
   const mention = child(item, 'file');
   const path = stringOf(mention);
   if (mention === undefined || path === undefined) return undefined;
   const { file } = mention.place;
-  const read = readYaml(library, mentionedPath(file, path));
+  const absolute = mentionedPath(file, path);
+  if (files.has(absolute)) {
+    problems.push(problemAt(mention.place, `Cannot use level file ${quoted(path)} twice`));
+    return undefined;
+  }
+  files.add(absolute);
+  const read = readYaml(library, absolute);
   if (read === null) {
     const message = `Cannot read level file ${quoted(path)}: there is no file that can be read`;
     problems.push(problemAt(mention.place, message, nearPath(library.sources, file, path)));

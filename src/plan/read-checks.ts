@@ -3,7 +3,9 @@ import { readDuration, readTemplate, readWhole } from './fields.ts';
 import type { Node } from './node.ts';
 import { child, itemsOf, scalarOf } from './node.ts';
 import type { Check, CheckLimits } from './plan.ts';
+import { quoted } from './problems.ts';
 import { readScript } from './read-script.ts';
+import { problemAt } from './text-file.ts';
 import { literal } from './template.ts';
 
 const INTERVAL = 2_000;
@@ -34,7 +36,7 @@ function readCheck(reading: Reading, node: Node, limit: number): Check | null {
     const limits = readLimits(reading, node, limit, TRY_TIMEOUT);
     return port === null
       ? null
-      : { kind: 'http', host, port, path, status: readStatus(child(http, 'status')), ...limits };
+      : { kind: 'http', host, port, path, status: readStatus(reading, child(http, 'status')), ...limits };
   }
   const limits = readLimits(reading, node, limit, limit);
   const script = readScript(reading, node, { timeout: limits.timeout, attempts: 1 });
@@ -56,10 +58,16 @@ function readLimits(reading: Reading, node: Node, limit: number, tryDefault: num
   };
 }
 
-function readStatus(node: Node | undefined): readonly (readonly [number, number])[] {
+function readStatus(reading: Reading, node: Node | undefined): readonly (readonly [number, number])[] {
   if (node === undefined) return STATUS;
   return (node.kind === 'list' ? node.items : [node]).flatMap((item) => {
-    const [, from, to] = /^(\d{3})(?:-(\d{3}))?$/.exec(scalarOf(item)?.text ?? '') ?? [];
-    return from === undefined ? [] : [[Number(from), Number(to ?? from)] as const];
+    const text = scalarOf(item)?.text ?? '';
+    const [, from, to] = /^(\d{3})(?:-(\d{3}))?$/.exec(text) ?? [];
+    if (from === undefined) return [];
+    if (Number(to ?? from) < Number(from))
+      reading.problems.push(
+        problemAt(item.place, `Cannot use status ${quoted(text)}: ${from} is more than ${to ?? from}`),
+      );
+    return [[Number(from), Number(to ?? from)] as const];
   });
 }

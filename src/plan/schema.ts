@@ -17,7 +17,7 @@ export function validateShape(root: Node, shape: Shape): readonly Problem[] {
   const validate = compiled[shape];
   if (validate(plainValue(root))) return [];
   const errors: readonly ErrorObject[] = validate.errors ?? [];
-  return shapeProblems(root, errors);
+  return shapeProblems(root, errors, shape === 'plan' ? 'the plan' : 'the level');
 }
 
 function compile(): Record<Shape, ValidateFunction> {

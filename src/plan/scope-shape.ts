@@ -18,7 +18,9 @@ export type ShapeOf = (
 
 export function scopeShapes(draft: Draft): ShapeOf {
   const inputs = [...draft.inputs.keys()];
-  const services = new Map(servicesOf(draft).map((service) => [service.name, service]));
+  const services = new Map<string, DraftService>();
+  for (const service of servicesOf(draft))
+    if (!services.has(service.name)) services.set(service.name, service);
   const names = new Map<
     DraftService,
     { readonly all: Names; readonly builtIn: Names; readonly launch: Names; readonly none: Names }

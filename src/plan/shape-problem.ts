@@ -12,6 +12,7 @@ interface SchemaPart {
   readonly title?: string;
   readonly type?: string | readonly string[];
   readonly properties?: Readonly<Record<string, unknown>>;
+  readonly pattern?: string;
   readonly errorMessage?: string;
   readonly patternErrorMessage?: string;
 }
@@ -27,7 +28,11 @@ interface Subject {
 const ECHOES = new Set(['if', 'propertyNames']);
 
 /** One problem for each mistake, out of all that ajv says about it. */
-export function shapeProblems(root: Node, errors: readonly ErrorObject[]): readonly Problem[] {
+export function shapeProblems(
+  root: Node,
+  errors: readonly ErrorObject[],
+  called: string,
+): readonly Problem[] {
   const mistyped = new Set<string>();
   const choices = new Map<string, string[]>();
   for (const error of errors) {
@@ -40,13 +45,13 @@ export function shapeProblems(root: Node, errors: readonly ErrorObject[]): reado
     if (ECHOES.has(error.keyword)) continue;
     if (mistyped.has(error.instancePath) && error.keyword !== 'type') continue;
     if (choices.get(error.instancePath)?.some((choice) => error.schemaPath.startsWith(choice))) continue;
-    problems.push(describe(subjectOf(root, error.instancePath), error));
+    problems.push(describe(subjectOf({ node: root, called, keyPlace: null }, error.instancePath), error));
   }
   return problems;
 }
 
-function subjectOf(root: Node, pointer: string): Subject {
-  let subject: Subject = { node: root, called: 'the plan', keyPlace: null };
+function subjectOf(root: Subject, pointer: string): Subject {
+  let subject = root;
   for (const part of pointer.split('/').slice(1)) {
     const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
     const { node, called } = subject;
@@ -170,6 +175,9 @@ function kindOf(node: Node): string {
   return typeof node.value === 'number' ? 'a number' : 'true or false';
 }
 
+/** Pattern of text that has to be a template, because anything else would be written without quotes. */
+const TEMPLATE = '\\{\\{';
+
 const TYPES: Readonly<Record<string, string>> = {
   string: 'text',
   integer: 'a whole number',
@@ -181,7 +189,8 @@ const TYPES: Readonly<Record<string, string>> = {
 
 function expected(schema: SchemaPart): string {
   const types = typeof schema.type === 'string' ? [schema.type] : (schema.type ?? []);
-  const words = types.flatMap((type) => TYPES[type] ?? []);
+  const text = schema.pattern === TEMPLATE ? 'a template' : TYPES['string'];
+  const words = types.flatMap((type) => (type === 'string' ? text : TYPES[type]) ?? []);
   const last = words.pop() ?? 'that';
   return words.length === 0 ? last : `${words.join(', ')} or ${last}`;
 }

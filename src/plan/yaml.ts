@@ -1,5 +1,5 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
-import type { Pair, Scalar } from 'yaml';
+import type { Pair, Scalar, YAMLError } from 'yaml';
 import type { Problem } from './diagnostic.ts';
 import type { Entry, MapNode, Node, ScalarNode } from './node.ts';
 import { isNull } from './node.ts';
@@ -58,26 +58,28 @@ export function parseYaml(file: TextFile): Parsed {
   }
 }
 
-function syntaxProblems(
-  file: TextFile,
-  complaints: readonly { readonly pos: [number, number]; readonly message: string }[],
-): Problem[] {
+function syntaxProblems(file: TextFile, complaints: readonly YAMLError[]): Problem[] {
   const problems: Problem[] = [];
-  const hinted = new Set<number>();
-  for (const { pos, message } of complaints) {
+  const lines = new Set<number>();
+  for (const { code, pos, message } of complaints) {
     const line = lineAt(file, pos[0]);
+    if (lines.has(line)) continue;
+    lines.add(line);
     const template = unquotedTemplate(file, line);
     if (template === null) {
-      const [first = '', ...rest] = message.replace(/\.$/, '');
-      problems.push(
-        problemAt(at(file, pos[0], pos[1]), `Cannot read YAML: ${first.toLowerCase()}${rest.join('')}`),
-      );
-    } else if (!hinted.has(line)) {
-      hinted.add(line);
+      const what = code === 'MULTIPLE_DOCS' ? 'it holds more than one document' : lowerFirst(message);
+      problems.push(problemAt(at(file, pos[0], pos[1]), `Cannot read YAML: ${what}`));
+    } else {
       problems.push(problemAt(template.place, UNQUOTED, template.suggestion));
     }
   }
   return problems;
+}
+
+function lowerFirst(message: string): string {
+  return `${message.charAt(0).toLowerCase()}${message.slice(1)}`
+    .replace(/\.$/, '')
+    .replace(/["']quote$/, 'quote');
 }
 
 const UNQUOTED = 'Cannot read YAML: "{{" at the beginning of a value opens a map';
