@@ -1,7 +1,7 @@
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
-import type { Check } from '../../plan/plan.ts';
+import { lastLines } from '../../state/log-bytes.ts';
 import { logPath } from '../../state/log-files.ts';
 import type { LogFile } from '../../state/logs.ts';
 import { tryCheck } from './check.ts';
@@ -44,7 +44,7 @@ export async function verify(
     }),
   );
   shown.end();
-  const logTail = await log.end();
+  const isLogged = (await log.end()).length > 0;
   cancel.signal.throwIfAborted();
   const surprise = ends.find((end) => end.status === 'rejected');
   if (surprise !== undefined && failures.length === 0) throw surprise.reason;
@@ -79,21 +79,21 @@ function outputTo(log: LogFile, show: (chunk: Buffer) => void, isLone: boolean):
 async function pass(work: CheckTry, context: PerformContext, cancel: Cancel): Promise<Failure | null> {
   const { check } = work;
   using limit = within(check.timeout, context, cancel);
+  const latest: { end: TryEnd | null; printed: string } = { end: null, printed: '' };
   let passed = 0;
-  let latest: TryEnd | undefined;
   try {
     for (;;) {
-      const end = await tryOnce(work, context, limit);
-      if (end.kind === 'fatal')
-        return failureOf('verify', 'fatal-exit', end.message, { exitCode: end.exitCode });
+      const printed = keepLast();
+      const end = await tryOnce({ ...work, output: () => printed.beside(work.output()) }, context, limit);
       passed = end.kind === 'passed' ? passed + 1 : 0;
       if (passed >= check.successes) return null;
-      if (end.kind !== 'passed') latest = end;
+      if (end.kind !== 'passed') Object.assign(latest, { end, printed: printed.text() });
+      if (end.kind === 'fatal') return failureWith(end, latest.printed, work, context);
       await context.wiring.clock.sleep(check.interval, limit);
     }
   } catch (error) {
     if (!limit.expired()) throw error;
-    return outOfTime(check, latest);
+    return failureWith(latest.end, latest.printed, work, context);
   }
 }
 
@@ -105,19 +105,47 @@ async function tryOnce(work: CheckTry, context: PerformContext, cancel: Cancel):
       return await tryCheck(work, context, limit);
     } catch (error) {
       if (!limit.expired() || cancel.signal.aborted) throw error;
-      return {
-        kind: 'not-yet',
-        message: `a try did not end within ${spellDuration(work.check.tryTimeout)}`,
-        exitCode: null,
-      };
+      const message = `the last try did not end within ${spellDuration(work.check.tryTimeout)}`;
+      return { kind: 'not-yet', message, exitCode: null };
     }
   }, cancel);
 }
 
-function outOfTime(check: Check, latest: TryEnd | undefined): Failure {
-  const limit = `did not pass within ${spellDuration(check.timeout)}`;
+/** The failure of a check, with what its last try printed. `end` null: no try ended. */
+function failureWith(
+  end: TryEnd | null,
+  printed: string,
+  { check, machine }: CheckTry,
+  context: PerformContext,
+): Failure {
+  const mask = context.maskFor(machine);
+  const logTail = lastLines(mask.text(printed));
   const what = check.kind === 'script' ? `Verify "${check.script.label}"` : `The ${check.kind} check`;
-  if (latest === undefined || latest.kind === 'passed')
-    return failureOf('verify', 'timeout', `${what} ${limit}: no try ended`);
-  return failureOf('verify', 'timeout', `${what} ${limit}: ${latest.message}`, { exitCode: latest.exitCode });
+  const late = `${what} did not pass within ${spellDuration(check.timeout)}`;
+  if (end === null || end.kind === 'passed')
+    return failureOf('verify', 'timeout', `${late}: no try ended`, { logTail });
+  const { exitCode } = end;
+  if (end.kind === 'fatal')
+    return failureOf('verify', 'fatal-exit', mask.text(end.message), { exitCode, logTail });
+  return failureOf('verify', 'timeout', mask.text(`${late}: ${end.message}`), { exitCode, logTail });
+}
+
+const KEPT_BYTES = 64 * 1024;
+
+/** Keeps the last bytes of one try. */
+function keepLast() {
+  let kept = Buffer.alloc(0);
+  return {
+    text: () => kept.toString(),
+    beside: (sink: ReturnType<CheckTry['output']>): ReturnType<CheckTry['output']> => ({
+      write(chunk) {
+        sink.write(chunk);
+        kept = Buffer.concat([kept, chunk]);
+        if (kept.length > KEPT_BYTES) kept = kept.subarray(kept.length - KEPT_BYTES);
+      },
+      end: () => {
+        sink.end();
+      },
+    }),
+  };
 }
