@@ -83,7 +83,7 @@ function offsetAt(text: string, line: string | undefined, column: string | undef
 
 /** Says what is wrong where the parser met a token that it did not expect. */
 function unexpected(text: string, offset: number, length: number, token: string): TemplateProblem {
-  const opened = text.lastIndexOf('{{', offset);
+  const opened = lastOpening(text, offset);
   const inside = opened >= 0 && !text.slice(opened, offset).includes('}}');
   const rest = text.slice(offset);
   switch (token) {
@@ -131,7 +131,8 @@ function unexpected(text: string, offset: number, length: number, token: string)
       if (inside && !rest.includes('}}')) return problem('"{{" is not closed: "}}" is missing', opened, 2);
       const what = length === 0 ? rest.slice(0, 1) : text.slice(offset, offset + length);
       if (what === '"' || what === "'") return problem(`The text that ${what} begins has no end`, offset, 1);
-      if (what === '!') return problem('The comment has no end: "}}" is missing', Math.max(0, opened), 2);
+      if (what === '!' || rest.startsWith('{{!'))
+        return problem('The comment has no end: "}}" is missing', Math.max(0, opened), 2);
       return problem(
         `Unexpected ${JSON.stringify(what)}; a literal "{{" is written "\\{{"`,
         offset,
@@ -139,6 +140,17 @@ function unexpected(text: string, offset: number, length: number, token: string)
       );
     }
   }
+}
+
+/** Where the last `{{` that is not escaped stands, at or before an offset; -1: nowhere. */
+function lastOpening(text: string, offset: number): number {
+  let at = text.lastIndexOf('{{', offset);
+  while (at > 0 && isEscaped(text, at)) at = text.lastIndexOf('{{', at - 1);
+  return at;
+}
+
+function isEscaped(text: string, at: number): boolean {
+  return text[at - 1] === '\\' && text[at - 2] !== '\\';
 }
 
 function upToClose(text: string): string {
@@ -157,7 +169,7 @@ function openBlock(text: string): Opening | null {
   const open: Opening[] = [];
   let at = text.indexOf('{{');
   while (at >= 0) {
-    if (text[at - 1] === '\\' && text[at - 2] !== '\\') {
+    if (isEscaped(text, at)) {
       at = text.indexOf('{{', at + 2);
       continue;
     }
