@@ -52,13 +52,7 @@ export async function verify(
   const [first] = failures;
   if (first === undefined)
     return [{ type: 'step-succeeded', machine: name, generation, step: 'verify', attempt, startedAt }];
-  const failure = {
-    ...first,
-    message: mask.text(first.message),
-    logTail,
-    logPath: logTail.length > 0 ? path : null,
-  };
-  const failed = { failure, gaveUp: true, retryAt: null };
+  const failed = { failure: { ...first, logPath: isLogged ? path : null }, gaveUp: true, retryAt: null };
   return [{ type: 'step-failed', machine: name, generation, step: 'verify', attempt, startedAt, failed }];
 }
 
