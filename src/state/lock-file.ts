@@ -21,9 +21,11 @@ export function tryLockFile(path: string): LockFile | undefined {
   const db = openExisting(path);
   if (db === undefined) return undefined;
   try {
+    // A journal would be a file beside it, which the next holder would take for the sign of a crash.
+    db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
     // A holder removes the file before it frees it, so what was locked may no longer be what stands there.
-    if (identity(path) === opened) return { release: () => release(db, path) };
+    if (identity(path) === opened) return { release: () => release(db, path, opened) };
   } catch (error) {
     db.close();
     if (isBusy(error)) return undefined;
@@ -33,9 +35,10 @@ export function tryLockFile(path: string): LockFile | undefined {
   return undefined;
 }
 
-function release(db: Database, path: string): void {
+/** A file that took the place of ours is somebody else's lock. */
+function release(db: Database, path: string, opened: string): void {
   try {
-    rmSync(path, { force: true });
+    if (identity(path) === opened) rmSync(path, { force: true });
   } finally {
     db.close();
   }

@@ -28,6 +28,9 @@ const DURABLE: ReadonlySet<FactType> = new Set([
   'launch-requested',
 ]);
 
+/** Machines change many times; copying their pages into the main file less often than SQLite would saves work. */
+const CHECKPOINT_PAGES = 4_000;
+
 interface Pending {
   readonly entry: Entry;
   readonly nonce: string;
@@ -40,6 +43,7 @@ export function createRecorder(db: Database, cipher: Cipher, path: string): Reco
   let durable = true;
 
   function writers() {
+    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     return { history: historyWriter(db, cipher), projection: projectionWriter(db, cipher) };
   }
   let prepared: ReturnType<typeof writers> | undefined;
