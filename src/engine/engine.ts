@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.ts';
 import type { FactBody } from '../fact.ts';
 import type { Journal } from './journal.ts';
-import type { Goal, Look, Reconciliation } from './reconcile.ts';
 import { reconcile } from './reconcile.ts';
+import type { Goal, Look, Reconciliation } from './situation.ts';
 import type { Decision, Step } from './step.ts';
 import { subjectsOf } from './step.ts';
 

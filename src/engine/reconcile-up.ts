@@ -2,8 +2,8 @@ import type { Machine } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { allReached, openLevel } from '../state/tally.ts';
-import type { Reconciliation, Situation } from './reconcile.ts';
-import { nothingToDo, terminations } from './reconcile.ts';
+import type { Reconciliation, Situation } from './situation.ts';
+import { nothingToDo, terminations } from './situation.ts';
 import { batchSubject, machineSubject } from './step.ts';
 
 /** Steps towards a deployment in which every level of the plan is passed. Only the open level has any. */

@@ -1,43 +1,6 @@
-import type { Plan } from '../plan/plan.ts';
-import type { DeploymentState } from '../state/deployment-state.ts';
 import { reconcileDown } from './reconcile-down.ts';
 import { reconcileUp } from './reconcile-up.ts';
-import type { Decision, Step } from './step.ts';
-
-/** What an operation wants of the deployment. */
-export type Goal =
-  | { readonly kind: 'up'; readonly plan: Plan }
-  /** `plan` null: teardown scripts are skipped. */
-  | { readonly kind: 'down'; readonly plan: Plan | null };
-
-/** The part of the state that changed since the last look. */
-export type Look =
-  | { readonly kind: 'all' }
-  | {
-      readonly kind: 'touched';
-      readonly machines: ReadonlySet<string>;
-      readonly reached: ReadonlySet<string>;
-    };
-
-export interface Situation {
-  readonly state: DeploymentState;
-  readonly look: Look;
-  /** Subjects of the steps under way. */
-  readonly busy: ReadonlySet<string>;
-  /** Epoch milliseconds. */
-  readonly now: number;
-  /** Most machines in one launching call of a provider. */
-  batchLimit(provider: string): number;
-}
-
-export interface Reconciliation {
-  readonly decide: Decision[];
-  readonly start: Step[];
-  /** Epoch milliseconds at which machines whose retry waits should be looked at again. */
-  wakeAt: number | null;
-  /** Machines to look at then. */
-  readonly sleeping: string[];
-}
+import type { Goal, Reconciliation, Situation } from './situation.ts';
 
 /**
  * Which steps may start now? Looking at what was touched answers the same as looking at everything, as long as
@@ -50,21 +13,4 @@ export function reconcile(goal: Goal, situation: Situation): Reconciliation {
     case 'down':
       return reconcileDown(goal.plan, situation);
   }
-}
-
-export function nothingToDo(): Reconciliation {
-  return { decide: [], start: [], wakeAt: null, sleeping: [] };
-}
-
-/** Condemned instances and machines on their way out, as one terminating call per provider. */
-export function terminations(situation: Situation, instances: Iterable<string>, out: Reconciliation): void {
-  const byProvider = new Map<string, string[]>();
-  for (const id of instances) {
-    const instance = situation.state.instances.get(id);
-    if (instance === undefined || situation.busy.has(`instance ${id}`)) continue;
-    const ids = byProvider.get(instance.provider);
-    if (ids === undefined) byProvider.set(instance.provider, [id]);
-    else ids.push(id);
-  }
-  for (const [provider, ids] of byProvider) out.start.push({ kind: 'terminate', provider, instances: ids });
 }

@@ -1,0 +1,56 @@
+import type { Plan } from '../plan/plan.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import type { Decision, Step } from './step.ts';
+import { instanceSubject } from './step.ts';
+
+/** What an operation wants of the deployment. */
+export type Goal =
+  | { readonly kind: 'up'; readonly plan: Plan }
+  /** `plan` null: teardown scripts are skipped. */
+  | { readonly kind: 'down'; readonly plan: Plan | null };
+
+/** The part of the state that changed since the last look. */
+export type Look =
+  | { readonly kind: 'all' }
+  | {
+      readonly kind: 'touched';
+      readonly machines: ReadonlySet<string>;
+      readonly reached: ReadonlySet<string>;
+    };
+
+export interface Situation {
+  readonly state: DeploymentState;
+  readonly look: Look;
+  /** Subjects of the steps under way. */
+  readonly busy: ReadonlySet<string>;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** Most machines in one launching call of a provider. */
+  batchLimit(provider: string): number;
+}
+
+export interface Reconciliation {
+  readonly decide: Decision[];
+  readonly start: Step[];
+  /** Epoch milliseconds at which machines whose retry waits should be looked at again. */
+  wakeAt: number | null;
+  /** Machines to look at then. */
+  readonly sleeping: string[];
+}
+
+export function nothingToDo(): Reconciliation {
+  return { decide: [], start: [], wakeAt: null, sleeping: [] };
+}
+
+/** Condemned instances and machines on their way out, as one terminating call per provider. */
+export function terminations(situation: Situation, instances: Iterable<string>, out: Reconciliation): void {
+  const byProvider = new Map<string, string[]>();
+  for (const id of instances) {
+    const instance = situation.state.instances.get(id);
+    if (instance === undefined || situation.busy.has(instanceSubject(id))) continue;
+    const ids = byProvider.get(instance.provider);
+    if (ids === undefined) byProvider.set(instance.provider, [id]);
+    else ids.push(id);
+  }
+  for (const [provider, ids] of byProvider) out.start.push({ kind: 'terminate', provider, instances: ids });
+}
