@@ -18,6 +18,8 @@ export interface Reading {
   readonly inputs: Readonly<Record<string, Scalar>>;
   /** Null: not known yet. */
   readonly deployment: string | null;
+  /** Inputs whose values no message shows. */
+  readonly sensitive: ReadonlySet<string>;
   readonly providers: ReadonlySet<string>;
   readonly problems: Problem[];
   /** Templates that were found in source files, by service. */
@@ -39,6 +41,15 @@ export function renderText(reading: Reading, node: Node | undefined): string | u
     reading.problems.push(problemAt(scalar.place, error.message));
     return undefined;
   }
+}
+
+/** A rendered text as messages show it: as written where a sensitive input is part of it. */
+export function showRendered(reading: Reading, node: Node, text: string): string {
+  const scalar = scalarOf(node);
+  const template = scalar === undefined ? undefined : templateOf(reading.library, scalar);
+  if (scalar === undefined || template === undefined) return text;
+  for (const input of referencesOf(template).inputs) if (reading.sensitive.has(input)) return scalar.text;
+  return text;
 }
 
 function isRenderable(reading: Reading, template: Template): boolean {
@@ -71,7 +82,7 @@ export function readWhole(
   reading.problems.push(
     problemAt(
       scalar.place,
-      `Cannot use ${quoted(scalar.text)}: it renders to ${quoted(text)}, not ${wanted}`,
+      `Cannot use ${quoted(scalar.text)}: it renders to ${quoted(showRendered(reading, scalar, text))}, not ${wanted}`,
     ),
   );
   return undefined;
@@ -87,7 +98,7 @@ export function readDuration(reading: Reading, node: Node | undefined): number |
   const templated = isTemplated(reading, scalar);
   if (milliseconds === undefined && !templated) return undefined;
   const subject = templated
-    ? `${quoted(scalar.text)}: it renders to ${quoted(text)}, `
+    ? `${quoted(scalar.text)}: it renders to ${quoted(showRendered(reading, scalar, text))}, `
     : `${quoted(text)}: it is `;
   const why = milliseconds === undefined ? 'not a duration' : 'not between 1ms and 24d';
   const hint = milliseconds === undefined ? 'A duration is written like 500ms, 2s, 10m or 1h30m.' : null;

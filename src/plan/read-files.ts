@@ -1,7 +1,7 @@
 import { templateOf } from './compiled.ts';
 import type { DraftService } from './draft.ts';
 import type { Reading } from './fields.ts';
-import { readTemplate, renderText } from './fields.ts';
+import { readTemplate, renderText, showRendered } from './fields.ts';
 import { mentionedPath, nearPath, textOfFile } from './library.ts';
 import type { Node, ScalarNode } from './node.ts';
 import { child, itemsOf, scalarOf, stringOf } from './node.ts';
@@ -52,6 +52,7 @@ function readContent(reading: Reading, service: DraftService, item: Node): FileC
 
 function sourceFiles(reading: Reading, node: ScalarNode, path: string): readonly TreeFile[] | null {
   const { file } = node.place;
+  const label = showRendered(reading, node, path);
   const refuse = (what: string, why: string, suggestion: string | null = null): null => {
     reading.problems.push(problemAt(node.place, `Cannot read file ${quoted(what)}: ${why}`, suggestion));
     return null;
@@ -61,11 +62,11 @@ function sourceFiles(reading: Reading, node: ScalarNode, path: string): readonly
     case 'tree':
       return tree.files;
     case 'too-large':
-      return refuse(path, `the directory holds more than ${MAX_TREE_FILES} files`);
+      return refuse(label, `the directory holds more than ${MAX_TREE_FILES} files`);
     case 'unreadable': {
       const why = 'there is no file or directory that can be read';
-      if (tree.path !== '') return refuse(`${path}/${tree.path}`, why);
-      return refuse(path, why, nearPath(reading.library.sources, file, path));
+      if (tree.path !== '') return refuse(`${label}/${tree.path}`, why);
+      return refuse(label, why, nearPath(reading.library.sources, file, path));
     }
   }
 }

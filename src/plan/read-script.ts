@@ -1,5 +1,5 @@
 import type { Reading } from './fields.ts';
-import { readDuration, readTemplate, readTemplates, readWhole, renderText } from './fields.ts';
+import { readDuration, readTemplate, readTemplates, readWhole, renderText, showRendered } from './fields.ts';
 import type { Node } from './node.ts';
 import { child, itemsOf, scalarOf, stringOf } from './node.ts';
 import type { Script } from './plan.ts';
@@ -39,8 +39,9 @@ function readBody(reading: Reading, node: Node): Pick<Script, 'kind' | 'label' |
   const scalar = scalarOf(node.kind === 'scalar' ? node : child(node, 'script'));
   const path = renderText(reading, scalar);
   if (scalar === undefined || path === undefined) return null;
-  const source = readScriptSource(reading.library, scalar.place.file, path);
-  if (source.ok) return { kind: source.kind, label: path, entries: source.entries, main: source.main };
+  const label = showRendered(reading, scalar, path);
+  const source = readScriptSource(reading.library, scalar.place.file, { path, label });
+  if (source.ok) return { kind: source.kind, label, entries: source.entries, main: source.main };
   reading.problems.push(problemAt(scalar.place, source.message, source.suggestion));
   return null;
 }

@@ -1,7 +1,7 @@
 import type { DraftService } from './draft.ts';
 import { keyOf } from './draft.ts';
 import type { Reading } from './fields.ts';
-import { readDuration, readTemplate, readTemplates, readWhole, renderText } from './fields.ts';
+import { readDuration, readTemplate, readTemplates, readWhole, renderText, showRendered } from './fields.ts';
 import { didYouMean } from './nearest.ts';
 import type { Node } from './node.ts';
 import { child, scalarOf, stringOf } from './node.ts';
@@ -58,7 +58,7 @@ function readProvider(reading: Reading, node: Node | undefined): string {
   const name = renderText(reading, node);
   if (node === undefined || name === undefined) return 'local';
   if (reading.providers.has(name)) return name;
-  const message = `Cannot use provider ${quoted(name)}: there is none of that name`;
+  const message = `Cannot use provider ${quoted(showRendered(reading, node, name))}: there is none of that name`;
   reading.problems.push(problemAt(node.place, message, didYouMean(name, reading.providers)));
   return name;
 }

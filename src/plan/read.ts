@@ -1,4 +1,4 @@
-import { dirname, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Sources } from '../sources.ts';
 import { nameProblems, unusedInputs } from './checks.ts';
 import { declaredInputs } from './declared-inputs.ts';
@@ -23,7 +23,7 @@ import { problemAt, textFile } from './text-file.ts';
 export function readDocument(path: string, base: Sources, show: (path: string) => string): PlanDocument {
   const library = openLibrary(base, show);
   const yaml = readYaml(library, path);
-  if (yaml === null) return unreadable(path, base, show(path));
+  if (yaml === null) return unreadable(path, base, show);
   if (yaml.root === null)
     return {
       name: null,
@@ -47,12 +47,13 @@ export function readDocument(path: string, base: Sources, show: (path: string) =
   };
 }
 
-function unreadable(path: string, sources: Sources, shown: string): PlanDocument {
+function unreadable(path: string, sources: Sources, show: (path: string) => string): PlanDocument {
+  const shown = show(path);
   const directory = sources.read(dirname(path));
   const names = directory?.kind === 'directory' ? directory.names : [];
   const near = nearest(path.slice(dirname(path).length).replace(/^\//, ''), names);
   const message = `Cannot read plan "${shown}": there is no file that can be read`;
-  const suggestion = near === null ? null : `Did you mean "${relative('.', `${dirname(path)}/${near}`)}"?`;
+  const suggestion = near === null ? null : `Did you mean "${show(join(dirname(path), near))}"?`;
   const problem = problemAt({ file: textFile(path, shown, ''), offset: 0, length: 1 }, message, suggestion);
   return { name: null, problems: [problem], warnings: [], draft: null };
 }
@@ -78,6 +79,7 @@ function emptyReading(draft: Draft): Reading {
     library: draft.library,
     inputs: {},
     deployment: null,
+    sensitive: new Set(),
     providers: new Set(['local', ...draft.providers.keys()]),
     problems: [],
     sourceUses: new Map(),

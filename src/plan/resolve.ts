@@ -6,7 +6,7 @@ import type { Problem } from './diagnostic.ts';
 import type { Draft } from './draft.ts';
 import { servicesOf } from './draft.ts';
 import type { Reading } from './fields.ts';
-import { renderText } from './fields.ts';
+import { renderText, showRendered } from './fields.ts';
 import type { InputValues } from './inputs.ts';
 import { inputValues } from './inputs.ts';
 import { forkLibrary } from './library.ts';
@@ -64,6 +64,9 @@ function startReading(draft: Draft, inputs: InputValues, deployment: string): Re
     library: forkLibrary(draft.library, draft.base),
     inputs: Object.fromEntries(known),
     deployment,
+    sensitive: new Set(
+      [...draft.inputs.values()].filter((input) => input.sensitive).map((input) => input.name),
+    ),
     providers: new Set(['local', ...draft.providers.keys()]),
     problems: [],
     sourceUses: new Map(),
@@ -102,7 +105,7 @@ function readProviders(draft: Draft, reading: Reading): Readonly<Record<string, 
     const node = child(value, 'type');
     const type = renderText(reading, node) ?? 'local';
     if (node !== undefined && !PROVIDER_TYPES.includes(type)) {
-      const message = `Cannot use "type": ${quoted(type)} is not ${PROVIDER_TYPES.map(quoted).join(', ')}`;
+      const message = `Cannot use "type": ${quoted(showRendered(reading, node, type))} is not ${PROVIDER_TYPES.map(quoted).join(', ')}`;
       reading.problems.push(problemAt(node.place, message, didYouMean(type, PROVIDER_TYPES)));
     }
     return [key, { name: key, type, options: {} }];

@@ -10,37 +10,48 @@ export type ScriptSource =
   | ({ readonly ok: true } & Pick<Script, 'kind' | 'entries' | 'main'>)
   | { readonly ok: false; readonly message: string; readonly suggestion: string | null };
 
-/** Reads the script that `file` mentions as `path`. */
-export function readScriptSource(library: Library, file: TextFile, path: string): ScriptSource {
-  const absolute = mentionedPath(file, path);
-  const key = `${absolute}\0${path}`;
+/** How a plan names a script; messages show `label`. */
+interface ScriptMention {
+  readonly path: string;
+  readonly label: string;
+}
+
+/** Reads the script that `file` mentions. */
+export function readScriptSource(library: Library, file: TextFile, mention: ScriptMention): ScriptSource {
+  const absolute = mentionedPath(file, mention.path);
+  const key = `${absolute}\0${mention.label}`;
   const known = library.scripts.get(key);
   if (known !== undefined) return known;
-  const source = load(library, file, path, absolute);
+  const source = load(library, file, mention, absolute);
   library.scripts.set(key, source);
   return source;
 }
 
-function load(library: Library, file: TextFile, path: string, absolute: string): ScriptSource {
+function load(
+  library: Library,
+  file: TextFile,
+  { path, label }: ScriptMention,
+  absolute: string,
+): ScriptSource {
   const entry = library.sources.read(absolute);
   if (entry === undefined) {
     const suggestion = nearPath(library.sources, file, path);
-    return refuse('read', path, 'there is no file or directory that can be read', suggestion);
+    return refuse('read', label, 'there is no file or directory that can be read', suggestion);
   }
   if (entry.kind === 'file') {
     const main = absolute.slice(absolute.lastIndexOf('/') + 1);
     const entries = [{ path: main, mode: entry.mode, bytes: entry.bytes }];
-    return unrunnable(path, entry) ?? { ok: true, kind: 'file', entries, main };
+    return unrunnable(label, entry) ?? { ok: true, kind: 'file', entries, main };
   }
   const tree = readTree(library.sources, absolute);
   if (tree.kind === 'too-large')
-    return refuse('read', path, `the directory holds more than ${MAX_TREE_FILES} files`, null);
+    return refuse('read', label, `the directory holds more than ${MAX_TREE_FILES} files`, null);
   if (tree.kind === 'unreadable')
-    return refuse('read', `${path}/${tree.path}`, 'there is no file that can be read', null);
+    return refuse('read', `${label}/${tree.path}`, 'there is no file that can be read', null);
   const run = tree.files.find((each) => each.path === 'run');
-  if (run === undefined) return refuse('run', path, 'the directory holds no file "run"', null);
+  if (run === undefined) return refuse('run', label, 'the directory holds no file "run"', null);
   return (
-    unrunnable(`${path.replace(/\/$/, '')}/run`, run) ?? {
+    unrunnable(`${label.replace(/\/$/, '')}/run`, run) ?? {
       ok: true,
       kind: 'directory',
       entries: tree.files,

@@ -1,7 +1,7 @@
 import { inputsUsed, providerUses, useProblems } from './checks.ts';
 import { templateOf } from './compiled.ts';
 import type { Problem } from './diagnostic.ts';
-import type { Draft, DraftService } from './draft.ts';
+import type { Draft } from './draft.ts';
 import type { Reading } from './fields.ts';
 import type { Level, Service } from './plan.ts';
 import { readService } from './read-service.ts';
@@ -28,13 +28,14 @@ export function surveyPlan(draft: Draft, reading: Reading, check: 'all' | 'sourc
   const problems: Problem[] = check === 'all' ? [...useProblems(draft, shapeOf, null, provider)] : [];
   const nodes = provider.map((use) => use.node);
   const levels = draft.levels.map((level): Level => {
+    const siblings = new Set(level.services.map((service) => service.name));
     const services = level.services.map((service): Service => {
       const read = readService(reading, service, { launchesOneByOne: false, peers: [] });
       const sources = reading.sourceUses.get(service) ?? [];
       const uses = [...usesOf(service), ...sources];
       problems.push(...useProblems(draft, shapeOf, service, check === 'all' ? uses : sources));
       for (const use of uses) nodes.push(use.node);
-      return { ...read, ...deriveFromUses(draft, service, uses) };
+      return { ...read, ...deriveFromUses(draft, siblings, uses) };
     });
     return { name: level.name, index: level.index, services };
   });
@@ -44,7 +45,7 @@ export function surveyPlan(draft: Draft, reading: Reading, check: 'all' | 'sourc
 /** Follows from which names a service's templates mention. */
 function deriveFromUses(
   draft: Draft,
-  service: DraftService,
+  siblings: ReadonlySet<string>,
   uses: readonly Use[],
 ): Pick<Service, 'launchesOneByOne' | 'peers'> {
   let launchesOneByOne = false;
@@ -57,8 +58,6 @@ function deriveFromUses(
     if (where === 'launch') launchesOneByOne ||= self.has('name') || self.has('index');
     if (where === 'bootstrap' || where === 'verify') for (const name of services) mentioned.add(name);
   }
-  if (mentioned.size === 0) return { launchesOneByOne, peers: [] };
-  const siblings = draft.levels[service.levelIndex]?.services ?? [];
-  const peers = siblings.map((sibling) => sibling.name).filter((name) => mentioned.has(name));
-  return { launchesOneByOne, peers };
+
+  return { launchesOneByOne, peers: [...mentioned].filter((name) => siblings.has(name)) };
 }

@@ -192,3 +192,19 @@ describe('inputs that must have a value', () => {
     ).toHaveLength(1);
   });
 });
+
+describe('sensitive inputs', () => {
+  it('stand in no message, whatever they decide', () => {
+    const keys = [
+      'count: "{{inputs.x}}"',
+      'provider: "{{inputs.x}}"',
+      'timeouts: { launch: "{{inputs.x}}" }',
+      'bootstrap: "bin/{{inputs.x}}"',
+      'files: [{ source: "conf/{{inputs.x}}", target: a }]',
+    ].join('\n');
+    const head = 'inputs: { x: { sensitive: true } }\nproviders: { near: { type: "{{inputs.x}}" } }';
+    const { problems } = resolve(read(planText(keys, head)), { flags: ['x=hunter2'] });
+    expect(problems).toHaveLength(6);
+    expect(JSON.stringify(problems)).not.toContain('hunter2');
+  });
+});
