@@ -1,4 +1,4 @@
-import { pathToFileURL } from 'node:url';
+import { readFileSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 
 export type Database = Sqlite.Database;
@@ -14,9 +14,15 @@ export function openDatabase(
   return new Sqlite(path, { fileMustExist: true, timeout: options.timeout });
 }
 
-/** Opens a file that nobody writes, from a place where not even SQLite's own side files can be made. */
-export function openImmutable(path: string): Database {
-  return new Sqlite(`${pathToFileURL(path).href}?immutable=1`, { readonly: true });
+/**
+ * A copy in memory of a file that nobody writes, for a place where SQLite cannot make the files that it has beside
+ * a database with a write-ahead log.
+ */
+export function openCopy(path: string): Database {
+  const bytes = readFileSync(path);
+  // The header's read and write version; 2 asks for a write-ahead log, which a copy has no place for.
+  bytes.fill(1, 18, 20);
+  return new Sqlite(bytes, { readonly: true });
 }
 
 /** A database that is gone when it is closed. */

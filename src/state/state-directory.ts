@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { StateError } from '../errors.ts';
 import { ensureKey } from './cipher.ts';
 import type { Database } from './database.ts';
-import { isBusy, openDatabase, openImmutable, openMemory, sqliteCode } from './database.ts';
+import { isBusy, openDatabase, openCopy, openMemory, sqliteCode } from './database.ts';
 import { CURRENT_VERSION, migrate, versionOf } from './migrations.ts';
 import { explained, stateError } from './state-error.ts';
 
@@ -56,16 +56,25 @@ function emptyDatabase(path: string): Database {
 
 function open(path: string, readonly: boolean): Database {
   return explained(`read the state in "${path}"`, () => {
-    const db = openDatabase(path);
     try {
-      db.pragma('user_version');
-      return db;
+      return openAndTouch(path);
     } catch (error) {
-      db.close();
       if (!readonly || !isForbidden(error) || hasWal(path)) throw error;
-      return openImmutable(path);
+      return openCopy(path);
     }
   });
+}
+
+/** SQLite opens a file by name only; what is wrong with it shows when it is read. */
+function openAndTouch(path: string): Database {
+  const db = openDatabase(path);
+  try {
+    db.pragma('user_version');
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }
 
 function isForbidden(error: unknown): boolean {
