@@ -3,7 +3,7 @@ import type { Instance, Machine } from '../machine.ts';
 import type { Cipher } from './cipher.ts';
 import type { Database } from './database.ts';
 import type { DeploymentState, Touched } from './deployment-state.ts';
-import { emptyState } from './deployment-state.ts';
+import { emptyState, isCondemned } from './deployment-state.ts';
 import type { DeploymentSummary } from './store.ts';
 import { rebuildTallies } from './tally.ts';
 
@@ -84,7 +84,7 @@ export function readProjection(db: Database, cipher: Cipher, name: string): Depl
     state.machines.set(machine.name, machine);
   for (const instance of readRecords(db, cipher, 'instances', 'position', row.id) as readonly Instance[]) {
     state.instances.set(instance.id, instance);
-    if (instance.condemned !== null) state.condemned.add(instance.id);
+    if (isCondemned(instance)) state.condemned.add(instance.id);
   }
   for (const batch of readRecords(db, cipher, 'batches', 'number', row.id) as readonly Batch[])
     state.batches.set(batch.number, batch);

@@ -17,7 +17,7 @@ export const created = {
 
 /** Histories that an engine might write: at each place one of the facts that make sense there. */
 export const histories: fc.Arbitrary<readonly Fact[]> = fc
-  .array(fc.nat(), { maxLength: 150 })
+  .array(fc.nat(), { maxLength: 150, size: 'max' })
   .map((choices) => historyOf(choices));
 
 /** The history that these choices make; each number picks one of the facts that make sense next. */

@@ -91,7 +91,7 @@ describe('Store.load()', () => {
           rmSync(directory, { recursive: true });
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30, interruptAfterTimeLimit: 20_000 },
     );
   });
 
@@ -274,7 +274,7 @@ describe('Store.list()', () => {
         expect(await store.list()).toEqual([{ name: 'web-stack', uuid: 'uuid-1', createdAt: 1, terminated }]);
         rmSync(directory, { recursive: true });
       }),
-      { numRuns: 20 },
+      { numRuns: 20, interruptAfterTimeLimit: 20_000 },
     );
   });
 
