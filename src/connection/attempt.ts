@@ -53,7 +53,7 @@ export async function attempt(
         end();
       } else if (word === 'exit') {
         told.state = 'over';
-        told.answer = { kind: 'exited', exitCode: Number(rest), outputs: null };
+        if (!signal.aborted) told.answer = { kind: 'exited', exitCode: Number(rest), outputs: null };
         done.abort();
       } else if (word === 'missing') told.answer = 'missing';
     },

@@ -21,7 +21,7 @@ interface Entry {
   readonly cancel: AbortController;
   readonly hostKeyListeners: Set<(hostKey: string) => void>;
   readonly opened: Promise<Connection>;
-  isOpen: boolean;
+  phase: 'opening' | 'open' | 'over';
   freePlace: () => void;
   /** Users that wait for it or work with it. */
   users: number;
@@ -50,7 +50,7 @@ export function createConnectionPool({
       cancel,
       hostKeyListeners,
       opened: Promise.resolve().then(() => openEntry(entry, access)),
-      isOpen: false,
+      phase: 'opening',
       freePlace: () => undefined,
       users: 0,
       released: false,
@@ -73,15 +73,17 @@ export function createConnectionPool({
           onHostKey: (hostKey) => entry.hostKeyListeners.forEach((tell) => tell(hostKey)),
           onLost: () => {
             forget(entry);
+            entry.phase = 'over';
             entry.freePlace();
           },
         });
-        entry.isOpen = true;
+        entry.phase = 'open';
         return connection;
       } finally {
         freeHandshake();
       }
     } catch (error) {
+      entry.phase = 'over';
       entry.freePlace();
       throw error;
     }
@@ -102,7 +104,10 @@ export function createConnectionPool({
 
   function close(entry: Entry): void {
     forget(entry);
-    entry.cancel.abort(new ConnectionError('lost', `Cannot go on with "${entry.address}": it was closed`));
+    if (entry.phase === 'over') return;
+    const { phase } = entry;
+    entry.phase = 'over';
+    if (phase === 'opening') entry.cancel.abort(closedError());
     const closed = entry.opened
       .then((connection) => connection[Symbol.asyncDispose]())
       .catch(() => undefined)
@@ -122,7 +127,7 @@ export function createConnectionPool({
   function leave(entry: Entry): void {
     entry.users -= 1;
     if (entry.users > 0) return;
-    if (table.get(entry.key) !== entry || entry.released || !entry.isOpen) close(entry);
+    if (table.get(entry.key) !== entry || entry.released || entry.phase !== 'open') close(entry);
     else {
       idle.add(entry);
       makeRoom();
@@ -132,7 +137,7 @@ export function createConnectionPool({
   return {
     async use(target, { signal }, work) {
       signal.throwIfAborted();
-      if (disposed) throw new ConnectionError('lost', 'Cannot open a connection: the pool is closed');
+      if (disposed) throw closedError();
       const current = table.get(target.key);
       const stale = current !== undefined && current.address !== addressOf(target.access);
       if (stale) {
@@ -166,6 +171,10 @@ export function createConnectionPool({
       await Promise.all(closing);
     },
   };
+}
+
+function closedError(): ConnectionError {
+  return new ConnectionError('lost', 'Cannot use a connection: it is no longer wanted');
 }
 
 /** What decides whether a connection that is open still leads to the machine. */

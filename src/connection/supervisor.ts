@@ -37,7 +37,7 @@ identify() {
 alive() {
   [ "$3" = "$boot" ] || return 1
   if [ "$2" = - ]; then
-    kill -s 0 "$1" 2>/dev/null
+    kill -0 "$1" 2>/dev/null
     return
   fi
   process "$1" && [ "$start" = "$2" ] && [ "$state" != Z ]
@@ -67,6 +67,7 @@ begin() {
   identify
   record
   cd "$work" || exit 126
+  unset OLDPWD
   umask "$mask"
 }
 leader() {
@@ -204,11 +205,12 @@ attempt() {
   say end
 }`;
 
+/** Where nobody reaps orphans (a container without init), a group may keep its dead: `lives` looks past them. */
 export const STOP: ShellText = `
 present() {
   [ "$3" = "$boot" ] || return 1
   if process "$1" && [ "$2" != - ] && [ "$start" != "$2" ]; then return 1; fi
-  kill -s 0 -- "-$1" 2>/dev/null || kill -s 0 "$1" 2>/dev/null
+  kill -0 "-$1" 2>/dev/null || kill -0 "$1" 2>/dev/null
 }
 signal() {
   for entry in $groups; do
@@ -216,7 +218,7 @@ signal() {
     set -- $1 $entry
     unset IFS
     present "$2" "$3" "$4" || continue
-    kill -s "$1" -- "-$2" 2>/dev/null || kill -s "$1" "$2" 2>/dev/null
+    kill "-$1" "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null
   done
 }
 remain() {
@@ -224,7 +226,18 @@ remain() {
     IFS=/
     set -- $entry
     unset IFS
-    present "$1" "$2" "$3" && return
+    present "$1" "$2" "$3" || continue
+    [ "$rounds" -gt 2 ] || return 0
+    lives "$1" && return
+  done
+  return 1
+}
+lives() {
+  [ -e /proc/self/stat ] || return 0
+  for entry in /proc/[0-9]*/stat; do
+    { read -r line <"$entry"; } 2>/dev/null || continue
+    set -- "$1" \${line##*) }
+    [ "$4" != "$1" ] || [ "$2" = Z ] || return 0
   done
   return 1
 }
@@ -265,7 +278,7 @@ seal() {
   if grouped; then
     found="$found $first_pid/$first_start/$first_boot"
   elif alive "$claimant" "$since" "$on"; then
-    kill -s KILL "$claimant"
+    kill -KILL "$claimant"
   fi
 }
 settle() {
