@@ -68,7 +68,7 @@ export async function createLocalMachines(options: {
       if (access === null) throw new Error(`Cannot connect to "${id}": it has no access`);
       return connectTo(access);
     },
-    home: (id) => join(stateDirectory, 'machines', id, 'home'),
+    home: (id) => join(stateDirectory, 'machines', id),
     hostPid: () =>
       (
         JSON.parse(readFileSync(join(stateDirectory, 'machines', 'host.json'), 'utf8')) as {
@@ -76,13 +76,15 @@ export async function createLocalMachines(options: {
         }
       ).pid,
     async [Symbol.asyncDispose]() {
-      const left = await provider.list({}, cancel);
-      await provider.terminate(
+      await provider.close();
+      const closer = createLocalProvider({ stateDirectory });
+      const left = await closer.list({}, cancel);
+      await closer.terminate(
         left.map(({ id }) => id),
         cancel,
       );
-      await provider.release({} as typeof tags, cancel);
-      await provider.close();
+      await closer.release({} as typeof tags, cancel);
+      await closer.close();
       host?.stop();
       const traces = existsSync(join(stateDirectory, 'machines'));
       rmSync(stateDirectory, { recursive: true, force: true });

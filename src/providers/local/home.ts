@@ -1,38 +1,45 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { chmod, cp, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-export function homeOf(directory: string): string {
-  return join(directory, 'home');
-}
-
-/** Makes a machine's directory and its home, unless it has one. A home is either complete or not there. */
-export async function makeHome(directory: string, image: string | null): Promise<void> {
-  const home = homeOf(directory);
+/** Makes a machine's home, unless it has one. A home is either complete or not there. */
+export async function makeHome(home: string, image: string | null): Promise<void> {
   if (existsSync(home)) return;
   if (image === null) {
-    makeEmptyHome(directory);
+    mkdirSync(home, { mode: 0o700 });
     return;
   }
-  const unfinished = join(directory, 'home.new');
+  const unfinished = unfinishedHome(home);
   await removeTree(unfinished);
   await cp(image, unfinished, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   await chmod(unfinished, 0o700);
   await rename(unfinished, home);
 }
 
-/** Without a promise: a thousand machines are made in one go. */
-export function makeEmptyHome(directory: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  mkdirSync(homeOf(directory), { recursive: true, mode: 0o700 });
+/** Without a promise: a thousand are made in one go. False when it could not be made. */
+export function makeEmptyHome(home: string): boolean {
+  try {
+    mkdirSync(home, { mode: 0o700 });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
-/** Removes a directory, one that scripts made read-only too. */
-export async function removeTree(directory: string): Promise<void> {
+export async function removeHome(home: string): Promise<void> {
+  await removeTree(home);
+  await removeTree(unfinishedHome(home));
+}
+
+function unfinishedHome(home: string): string {
+  return `${home}.new`;
+}
+
+/** A directory that scripts made read-only too. */
+async function removeTree(directory: string): Promise<void> {
   try {
     await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   } catch {

@@ -40,6 +40,8 @@ type RequestOf<K extends ControlRequest['kind']> = Extract<ControlRequest, { rea
 interface Link {
   readonly address: ControlAddress;
   call(request: ControlRequest): Promise<ControlAnswer>;
+  /** Resolves when it is of no more use. */
+  readonly lost: Promise<void>;
   close(): void;
 }
 
@@ -65,7 +67,7 @@ export function createHostClient(stateDirectory: string, script: string): HostCl
         name: CONTROL_SUBSYSTEM,
         signal: closing.signal,
       });
-      return openLink(address, channel, () => (link = undefined));
+      return openLink(address, channel);
     } catch {
       // What a host left behind that was killed. Whether one lives is decided by the lock.
       closing.signal.throwIfAborted();
@@ -83,17 +85,24 @@ export function createHostClient(stateDirectory: string, script: string): HostCl
     throw new ProviderError('Cannot reach the host of local machines: it holds its lock and does not answer');
   }
 
+  function connect(): Promise<Link> {
+    const mine = reach();
+    const forget = (): void => {
+      if (link === mine) link = undefined;
+    };
+    link = mine;
+    mine.then((opened) => opened.lost).then(forget, forget);
+    return mine;
+  }
+
   async function ask<K extends ControlRequest['kind']>(
     request: RequestOf<K>,
     { signal }: Cancel,
   ): Promise<ControlAnswers[K]> {
     for (let tries = 0; tries < TRIES; tries++) {
       signal.throwIfAborted();
-      link ??= reach().catch((error: unknown) => {
-        link = undefined;
-        throw error;
-      });
-      const opened = await unlessAborted(link, signal);
+      closing.signal.throwIfAborted();
+      const opened = await unlessAborted(link ?? connect(), signal);
       try {
         return (await unlessAborted(opened.call(request), signal)) as ControlAnswers[K];
       } catch (error) {
@@ -138,11 +147,7 @@ export function createHostClient(stateDirectory: string, script: string): HostCl
   };
 }
 
-function openLink(
-  address: ControlAddress,
-  channel: { readonly stream: Duplex; close(): void },
-  onLost: () => void,
-): Link {
+function openLink(address: ControlAddress, channel: { readonly stream: Duplex; close(): void }): Link {
   const { stream } = channel;
   const calls = new Map<number, { resolve(answer: ControlAnswer): void; reject(error: Error): void }>();
   let numbers = 0;
@@ -157,17 +162,20 @@ function openLink(
       else call?.resolve(reply.answer);
     }),
   );
-  const lost = (): void => {
-    open = false;
-    onLost();
-    channel.close();
-    for (const call of calls.values()) call.reject(new LostError());
-    calls.clear();
-  };
-  stream.once('close', lost);
-  stream.on('error', lost);
+  const lost = new Promise<void>((resolve) => {
+    const end = (): void => {
+      open = false;
+      resolve();
+      channel.close();
+      for (const call of calls.values()) call.reject(new LostError());
+      calls.clear();
+    };
+    stream.once('close', end);
+    stream.on('error', end);
+  });
   return {
     address,
+    lost,
     call(request) {
       return new Promise((resolve, reject) => {
         if (!open) {

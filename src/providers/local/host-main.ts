@@ -24,6 +24,6 @@ try {
   await host?.ended;
   process.exit(0);
 } catch (error) {
-  report(error);
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
 }

@@ -57,7 +57,7 @@ export async function startHostProcess(stateDirectory: string, script: string): 
     child.unref();
     const said = await firstLine(child.stdio[3] as Readable);
     if (said === 'ready' || said === 'busy') return said;
-    throw new ProviderError(`Cannot start the host of local machines: ${tail(log)}`);
+    throw new ProviderError(`Cannot start the host of local machines: ${lastLine(log)}`);
   } finally {
     closeSync(logFile);
   }
@@ -79,11 +79,8 @@ async function firstLine(stream: Readable): Promise<string> {
   return text.trim();
 }
 
-function tail(log: string): string {
-  try {
-    const lines = readFileSync(log, 'utf8').trim().split('\n').slice(-10);
-    return lines.join('\n') || 'it ended without a word';
-  } catch {
-    return 'it ended without a word';
-  }
+/** What the host said at last. */
+function lastLine(log: string): string {
+  const lines = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
+  return lines.at(-1) ?? 'it ended without a word';
 }

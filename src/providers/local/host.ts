@@ -1,7 +1,6 @@
-import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 
 import { ensureKeyPair, hostKeyPair } from '../../keys.ts';
@@ -10,7 +9,6 @@ import { CONTROL_SUBSYSTEM, createLineReader } from './control.ts';
 import type { ControlAddress, ControlAnswer, ControlCall, ControlReply, ControlRequest } from './control.ts';
 import { createFleet } from './fleet.ts';
 import type { Fleet } from './fleet.ts';
-import { removeTree } from './home.ts';
 import { takeHosting } from './hosting-lock.ts';
 import { loginName } from './login.ts';
 import { hostingPaths, keysDirectory, machinesDirectory } from './paths.ts';
@@ -33,9 +31,9 @@ const PATIENCE = 10_000;
 export async function startHost(stateDirectory: string): Promise<RunningHost | undefined> {
   const directory = machinesDirectory(stateDirectory);
   const paths = hostingPaths(directory);
+  const key = ensureKeyPair(keysDirectory(stateDirectory));
   const hosting = takeHosting(directory);
   if (hosting === undefined) return undefined;
-  const key = ensureKeyPair(keysDirectory(stateDirectory));
   const user = loginName();
   const marked = markersWork();
   const sockets = new Set<Socket>();
@@ -44,18 +42,13 @@ export async function startHost(stateDirectory: string): Promise<RunningHost | u
   let over = false;
   let ended: () => void = () => undefined;
 
-  const known = new Set(hosting.machines.map(({ id }) => id));
-  const leftovers = readdirSync(directory).filter((name) => name.startsWith('local-') && !known.has(name));
-  await Promise.allSettled(leftovers.map((name) => removeTree(join(directory, name))));
-
   const fleet = createFleet({
     hosting,
     directory,
     user,
     key,
-    space: await findAddressSpace(),
     reaper: createReaper(marked ? scanMarkers : scanTree),
-    marking: marked ? { outer: ownLimit() } : undefined,
+    surroundings: { space: await findAddressSpace(), marking: marked ? { outer: ownLimit() } : undefined },
     onEmpty: endIfIdle,
   });
 
@@ -120,7 +113,6 @@ export async function startHost(stateDirectory: string): Promise<RunningHost | u
 /** Whole or not at all: clients read it at any time. */
 function publish(path: string, address: ControlAddress): void {
   const temporary = `${path}.new`;
-  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
   writeFileSync(temporary, JSON.stringify(address), { mode: 0o600 });
   renameSync(temporary, path);
 }

@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 
 import { tryListen } from './address.ts';
 import { runCommand } from './command.ts';
-import { homeOf } from './home.ts';
 import type { Owner } from './processes.ts';
 import type { MachineRecord } from './record.ts';
 import { createSshServer } from './ssh-server.ts';
@@ -20,7 +19,7 @@ export interface MachineServer {
 }
 
 export interface MachineLogin {
-  readonly directory: string;
+  readonly home: string;
   readonly user: string;
   readonly authorizedKey: string;
 }
@@ -29,9 +28,8 @@ const OWN_NAMES = new Set(['127.0.0.1', 'localhost', '::1', '0.0.0.0', '::', '']
 
 export function createMachineServer(
   record: MachineRecord,
-  { directory, user, authorizedKey }: MachineLogin,
+  { home, user, authorizedKey }: MachineLogin,
 ): MachineServer {
-  const home = homeOf(directory);
   const login = { home, marker: record.marker, environment: loginEnvironment(record, user, home) };
   const sessions = new Set<number>();
   const sockets = new Set<Socket>();

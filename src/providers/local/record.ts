@@ -1,5 +1,11 @@
+import { randomBytes, randomInt } from 'node:crypto';
+
+import { hostKeyPair } from '../../keys.ts';
 import type { KeyPair } from '../../keys.ts';
 import type { LaunchRequest } from '../provider.ts';
+import { candidate } from './address.ts';
+import type { AddressSpace } from './address.ts';
+import { markerFor, slotOf } from './marker.ts';
 
 /** What is on disk of one machine: enough for a new host to go on with it. */
 export interface MachineRecord {
@@ -18,8 +24,50 @@ export interface MachineRecord {
   readonly environment: Readonly<Record<string, string>>;
   /** What it is meant to be; what it is follows. */
   readonly wanted: 'on' | 'off' | 'gone';
+  /** Its processes have to end before it boots again. */
+  readonly powerCut: boolean;
   /** Epoch milliseconds before which it does not listen. */
   readonly bootsAt: number;
   /** Why it is meant to be gone although nobody asked for that, or null. */
   readonly failure: string | null;
+}
+
+/** What this computer lets a host do. */
+export interface Surroundings {
+  readonly space: AddressSpace;
+  /** How processes are marked; undefined: they are not. `outer` is the limit of this process. */
+  readonly marking: { readonly outer: number | null } | undefined;
+}
+
+/** What a launch asks for. */
+export interface NewMachine {
+  readonly name: string;
+  readonly generation: number;
+  readonly index: number;
+  readonly token: string;
+  readonly request: LaunchRequest;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly bootsAt: number;
+}
+
+/** A record with an id, a key and a place to listen at that nobody has checked yet. */
+export function newRecord(machine: NewMachine, { space, marking }: Surroundings): MachineRecord {
+  const { address, port } = candidate(space);
+  const random = randomInt(2 ** 16);
+  return {
+    id: `local-${randomBytes(6).toString('hex')}`,
+    name: machine.name,
+    generation: machine.generation,
+    batch: { token: machine.token, index: machine.index },
+    request: machine.request,
+    address,
+    port,
+    hostKey: hostKeyPair(),
+    marker: marking === undefined ? null : markerFor(slotOf(address, port, random), random, marking.outer),
+    environment: machine.environment,
+    wanted: 'on',
+    powerCut: false,
+    bootsAt: machine.bootsAt,
+    failure: null,
+  };
 }

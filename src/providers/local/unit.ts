@@ -1,7 +1,5 @@
-import { dirname } from 'node:path';
-
 import type { InstanceState } from '../provider.ts';
-import { makeHome, removeTree } from './home.ts';
+import { makeHome, removeHome } from './home.ts';
 import type { MachineServer } from './machine.ts';
 import type { Reaper } from './reaper.ts';
 import type { MachineRecord } from './record.ts';
@@ -14,8 +12,8 @@ export interface Unit {
   readonly state: InstanceState;
   /** What stands in the way, or null. */
   readonly reason: string | null;
-  /** Replaces what is wanted; `powerCut` ends what runs first, and boots again. */
-  want(record: MachineRecord, options?: { readonly powerCut: boolean }): void;
+  /** Replaces what is wanted. */
+  want(record: MachineRecord): void;
   /** Begins to work at it. */
   converge(): void;
   /** Stops serving; processes and files stay. */
@@ -25,21 +23,20 @@ export interface Unit {
 interface UnitParts {
   readonly server: MachineServer;
   readonly reaper: Reaper;
-  /** The machine's processes and directory are gone. `leftover` says what could not be removed. */
+  /** Records what the unit itself changes. */
+  readonly save: (record: MachineRecord) => void;
+  /** The machine's processes and home are gone. `leftover` says what could not be removed. */
   readonly onGone: (unit: Unit, leftover: string | null) => void;
-  /** Its image could not be copied. */
-  readonly onFailure: (unit: Unit, why: string) => void;
 }
 
 /**
  *     pending ──boot──▶ running ──stop──▶ stopping ──▶ stopped ──start──▶ pending
  *     any ──terminate──▶ terminating ──▶ (gone)      running ──reboot──▶ pending
  */
-export function createUnit(first: MachineRecord, { server, reaper, onGone, onFailure }: UnitParts): Unit {
-  const directory = dirname(server.owner.home);
+export function createUnit(first: MachineRecord, { server, reaper, save, onGone }: UnitParts): Unit {
+  const { home } = server.owner;
   let record = first;
   let reason: string | null = null;
-  let powerCut = false;
   /** True once its processes are known to have ended since it was switched off. */
   let quiet = false;
   let working = false;
@@ -53,7 +50,7 @@ export function createUnit(first: MachineRecord, { server, reaper, onGone, onFai
       case 'off':
         return quiet ? 'stopped' : 'stopping';
       case 'on':
-        return server.listening && !powerCut ? 'running' : 'pending';
+        return server.listening && !record.powerCut ? 'running' : 'pending';
       default:
         return record.wanted satisfies never;
     }
@@ -67,6 +64,11 @@ export function createUnit(first: MachineRecord, { server, reaper, onGone, onFai
         resolve();
       };
     });
+  }
+
+  function change(next: MachineRecord): void {
+    save(next);
+    record = next;
   }
 
   async function endProcesses(): Promise<void> {
@@ -88,10 +90,10 @@ export function createUnit(first: MachineRecord, { server, reaper, onGone, onFai
 
   async function prepare(): Promise<boolean> {
     try {
-      await makeHome(directory, record.request.image);
+      await makeHome(home, record.request.image);
       return true;
     } catch (error) {
-      onFailure(unit, `Cannot make its home: ${textOf(error)}`);
+      change({ ...record, wanted: 'gone', failure: `Cannot make its home: ${textOf(error)}` });
       return false;
     }
   }
@@ -100,17 +102,17 @@ export function createUnit(first: MachineRecord, { server, reaper, onGone, onFai
     await endProcesses();
     let leftover: string | null = null;
     try {
-      await removeTree(directory);
+      await removeHome(home);
     } catch (error) {
-      leftover = `Cannot remove "${directory}": ${textOf(error)}`;
+      leftover = `Cannot remove "${home}": ${textOf(error)}`;
     }
-    abandoned = true;
     onGone(unit, leftover);
+    abandoned = true;
   }
 
   async function switchOff(): Promise<void> {
     await endProcesses();
-    powerCut = false;
+    if (record.powerCut) change({ ...record, powerCut: false });
     quiet = true;
   }
 
@@ -123,7 +125,7 @@ export function createUnit(first: MachineRecord, { server, reaper, onGone, onFai
   function due(): (() => Promise<void>) | undefined {
     if (abandoned) return undefined;
     if (record.wanted === 'gone') return end;
-    if (powerCut || (record.wanted === 'off' && !quiet)) return switchOff;
+    if (record.powerCut || (record.wanted === 'off' && !quiet)) return switchOff;
     return record.wanted === 'off' || server.listening ? undefined : switchOn;
   }
 
@@ -149,10 +151,8 @@ export function createUnit(first: MachineRecord, { server, reaper, onGone, onFai
     get reason() {
       return reason ?? record.failure;
     },
-    want(next, options) {
-      if (next.wanted === 'on' && record.wanted === 'off') quiet = false;
+    want(next) {
       record = next;
-      powerCut ||= options?.powerCut === true;
       wake();
     },
     converge() {
@@ -167,11 +167,6 @@ export function createUnit(first: MachineRecord, { server, reaper, onGone, onFai
     },
   };
   return unit;
-}
-
-/** Epoch milliseconds at which a machine that is switched on now begins to listen. */
-export function bootTime(bootDelay: number): number {
-  return bootDelay > 0 ? Date.now() + bootDelay : 0;
 }
 
 function textOf(error: unknown): string {
