@@ -14,7 +14,7 @@ import { problemAt } from './text-file.ts';
 
 const MINUTE = 60_000;
 const COUNT = { min: 0, max: 10_000 };
-const TRIES = { min: 1, max: 100 };
+const TRIES = { min: 1, max: Infinity };
 
 /** Reads a service's keys with the inputs that are known; what is not known yet has its default. */
 export function readService(

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { ErrorObject, ValidateFunction } from 'ajv';
+import type { ValidateFunction } from 'ajv';
 import { Ajv } from 'ajv';
 import type { Problem } from './diagnostic.ts';
 import type { Node } from './node.ts';
 import { plainValue } from './node.ts';
+import type { ShapeError } from './shape-mistake.ts';
 import { shapeProblems } from './shape-problem.ts';
 
 /** The parts of the schema that a whole file may hold. */
@@ -16,7 +17,7 @@ export function validateShape(root: Node, shape: Shape): readonly Problem[] {
   compiled ??= compile();
   const validate = compiled[shape];
   if (validate(plainValue(root))) return [];
-  const errors: readonly ErrorObject[] = validate.errors ?? [];
+  const errors = (validate.errors ?? []) as readonly ShapeError[];
   return shapeProblems(root, errors, shape === 'plan' ? 'the plan' : 'the level');
 }
 

@@ -1,21 +1,12 @@
-import type { ErrorObject } from 'ajv';
 import type { Problem } from './diagnostic.ts';
 import { didYouMean } from './nearest.ts';
 import type { Node } from './node.ts';
 import { quoted } from './problems.ts';
+import type { SchemaPart, ShapeError } from './shape-mistake.ts';
+import { knownKeys, mistakesAmong } from './shape-mistake.ts';
 import { firstLine } from './scalar-place.ts';
 import type { Place } from './text-file.ts';
 import { problemAt } from './text-file.ts';
-
-/** A part of the schema, as far as messages use it. */
-interface SchemaPart {
-  readonly title?: string;
-  readonly type?: string | readonly string[];
-  readonly properties?: Readonly<Record<string, unknown>>;
-  readonly pattern?: string;
-  readonly errorMessage?: string;
-  readonly patternErrorMessage?: string;
-}
 
 /** A value that an error is about: what it is called, where it is, and where its key is. */
 interface Subject {
@@ -24,30 +15,10 @@ interface Subject {
   readonly keyPlace: Place | null;
 }
 
-/** Keywords whose errors only repeat what the errors inside them say. */
-const ECHOES = new Set(['if', 'propertyNames']);
-
-/** One problem for each mistake, out of all that ajv says about it. */
-export function shapeProblems(
-  root: Node,
-  errors: readonly ErrorObject[],
-  called: string,
-): readonly Problem[] {
-  const mistyped = new Set<string>();
-  const choices = new Map<string, string[]>();
-  for (const error of errors) {
-    if (error.keyword === 'type') mistyped.add(error.instancePath);
-    if (error.keyword === 'anyOf' || error.keyword === 'not')
-      choices.set(error.instancePath, [...(choices.get(error.instancePath) ?? []), `${error.schemaPath}/`]);
-  }
-  const problems: Problem[] = [];
-  for (const error of errors) {
-    if (ECHOES.has(error.keyword)) continue;
-    if (mistyped.has(error.instancePath) && error.keyword !== 'type') continue;
-    if (choices.get(error.instancePath)?.some((choice) => error.schemaPath.startsWith(choice))) continue;
-    problems.push(describe(subjectOf({ node: root, called, keyPlace: null }, error.instancePath), error));
-  }
-  return problems;
+/** One problem for each mistake, out of all that the validator says about it. */
+export function shapeProblems(root: Node, errors: readonly ShapeError[], called: string): readonly Problem[] {
+  const top: Subject = { node: root, called, keyPlace: null };
+  return mistakesAmong(errors).map((error) => describe(subjectOf(top, error.instancePath), error));
 }
 
 function subjectOf(root: Subject, pointer: string): Subject {
@@ -68,9 +39,9 @@ function subjectOf(root: Subject, pointer: string): Subject {
   return subject;
 }
 
-function describe(subject: Subject, error: ErrorObject): Problem {
-  const schema = (error.parentSchema ?? {}) as SchemaPart;
-  const params = error.params as Readonly<Record<string, unknown>>;
+function describe(subject: Subject, error: ShapeError): Problem {
+  const schema = error.parentSchema ?? {};
+  const { params } = error;
   const value = valuePlace(subject);
   const problem = (what: string, suggestion: string | null = null): Problem =>
     problemAt(value, `Cannot use ${subject.called}: ${what}`, suggestion);
@@ -125,7 +96,7 @@ function describe(subject: Subject, error: ErrorObject): Problem {
 function unknownKey(subject: Subject, schema: SchemaPart, key: string): Problem {
   const place = keyPlace(subject, key);
   const title = schema.title ?? 'map';
-  const suggestion = didYouMean(key, Object.keys(schema.properties ?? {}));
+  const suggestion = didYouMean(key, knownKeys(schema));
   return problemAt(place, `Cannot use key ${quoted(key)}: ${article(title)} has no such key`, suggestion);
 }
 
@@ -159,8 +130,7 @@ function choice(node: Node, allowed: unknown): [string, string | null] {
 }
 
 function enumOf(schema: SchemaPart): unknown {
-  const { anyOf } = schema as { readonly anyOf?: readonly { readonly enum?: unknown }[] };
-  return anyOf?.[0]?.enum;
+  return schema.anyOf?.[0]?.enum;
 }
 
 function shown(node: Node): string {

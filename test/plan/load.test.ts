@@ -466,6 +466,19 @@ describe('YAML', () => {
     ]);
   });
 
+  it('is told to quote a value that begins with "{{"', () => {
+    const suggestion = (line: string): string | null | undefined =>
+      read(planText(line)).problems[0]?.suggestion;
+    expect(suggestion('image: {{self.name}} # of its own')).toBe('Quote the value: "{{self.name}}"');
+    expect(suggestion('image: a\nfiles: [{ target: {{self.name}}, content: x }]')).toBe(
+      'Quote the value: "{{self.name}}"',
+    );
+    expect(suggestion('image: {{default self.name "x"}}')).toBe(
+      `Quote the value: '{{default self.name "x"}}'`,
+    );
+    expect(suggestion('verify:\n  - {{x}}')).toBe('Quote the value: "{{x}}"');
+  });
+
   it('cannot expand without bounds', () => {
     const lines = ['x0: &x0 [a, a, a, a, a, a, a, a, a, a]'];
     for (let i = 1; i < 12; i++)
