@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { childSignal } from '../child-signal.ts';
 import type { Clock } from '../clock.ts';
 import type { FactBody } from '../fact.ts';
 import type { Journal } from './journal.ts';
@@ -31,18 +32,23 @@ export async function converge(options: EngineOptions): Promise<number> {
   const { goal, journal, clock, signal } = options;
   const busy = new Set<string>();
   const bell = createBell();
-  const ended = new AbortController();
-  const cancelled = AbortSignal.any([signal, ended.signal]);
+  using cancel = childSignal(signal);
+  const cancelled = cancel.signal;
   setMaxListeners(0, cancelled);
   let started = 0;
   let underWay = 0;
   let broken: { readonly error: unknown } | undefined;
   /** Epoch milliseconds of the next alarm, and the machines to look at then. */
-  const alarm: { at: number | null; machines: string[] } = { at: null, machines: [] };
+  const alarm: { at: number | null; machines: string[]; silence(): void } = {
+    at: null,
+    machines: [],
+    silence: () => undefined,
+  };
+  cancelled.addEventListener('abort', bell.ring, { once: true });
 
   function fail(error: unknown): void {
     if (!cancelled.aborted) broken = { error };
-    ended.abort(error);
+    cancel.abort(error);
     bell.ring();
   }
 
@@ -70,14 +76,12 @@ export async function converge(options: EngineOptions): Promise<number> {
   function setAlarm({ wakeAt, sleeping }: Reconciliation): void {
     alarm.machines.push(...sleeping);
     if (wakeAt === null || (alarm.at !== null && alarm.at <= wakeAt)) return;
+    alarm.silence();
     alarm.at = wakeAt;
-    clock.sleep(Math.max(0, wakeAt - clock.now()), { signal: cancelled }).then(
-      () => {
-        if (alarm.at === wakeAt) alarm.at = null;
-        bell.ring();
-      },
-      () => bell.ring(),
-    );
+    alarm.silence = clock.after(Math.max(0, wakeAt - clock.now()), () => {
+      alarm.at = null;
+      bell.ring();
+    });
   }
 
   let look: Look = { kind: 'all' };
@@ -108,7 +112,7 @@ export async function converge(options: EngineOptions): Promise<number> {
     }
     await journal.settled();
   } finally {
-    ended.abort();
+    alarm.silence();
   }
   if (broken !== undefined) throw broken.error;
   return started;

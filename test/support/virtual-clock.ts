@@ -1,8 +1,9 @@
 import type { Clock } from '../../src/clock.ts';
+import { clockWith } from '../../src/clock.ts';
 
 interface Timer {
   readonly at: number;
-  readonly wake: () => void;
+  readonly callback: () => void;
 }
 
 /** Turns of the event loop without a new timer after which everybody is taken to be asleep. */
@@ -14,51 +15,43 @@ const QUIET_TURNS = 6;
  */
 export function createVirtualClock(start = 1_000_000): Clock {
   let now = start;
-  let timers: Timer[] = [];
+  const timers = new Set<Timer>();
   let quiet = 0;
   let isPumping = false;
 
   function pump(): void {
-    if (timers.length === 0) {
+    if (timers.size === 0) {
       isPumping = false;
       return;
     }
     quiet += 1;
     if (quiet > QUIET_TURNS) {
       quiet = 0;
-      now = Math.max(now, Math.min(...timers.map(({ at }) => at)));
-      const due = timers.filter(({ at }) => at <= now);
-      timers = timers.filter(({ at }) => at > now);
-      for (const { wake } of due) wake();
+      let next = Infinity;
+      for (const { at } of timers) next = Math.min(next, at);
+      now = Math.max(now, next);
+      for (const timer of [...timers]) {
+        if (timer.at > now) continue;
+        timers.delete(timer);
+        timer.callback();
+      }
     }
     setImmediate(pump);
   }
 
-  return {
+  return clockWith({
     now: () => now,
-    sleep: (milliseconds, { signal }) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) {
-          reject(signal.reason as Error);
-          return;
-        }
-        const onAbort = (): void => {
-          timers = timers.filter((other) => other !== timer);
-          reject(signal.reason as Error);
-        };
-        const timer: Timer = {
-          at: now + milliseconds,
-          wake: () => {
-            signal.removeEventListener('abort', onAbort);
-            resolve();
-          },
-        };
-        signal.addEventListener('abort', onAbort, { once: true });
-        timers.push(timer);
-        quiet = 0;
-        if (isPumping) return;
+    after(milliseconds, callback) {
+      const timer = { at: now + milliseconds, callback };
+      timers.add(timer);
+      quiet = 0;
+      if (!isPumping) {
         isPumping = true;
         setImmediate(pump);
-      }),
-  };
+      }
+      return () => {
+        timers.delete(timer);
+      };
+    },
+  });
 }

@@ -1,3 +1,4 @@
+import { childSignal } from '../../child-signal.ts';
 import type { Connection } from '../../connection/connection.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import type { Target } from '../../connection/connection-pool.ts';
@@ -54,26 +55,28 @@ export async function persist<T>(
   }
 }
 
-/** A signal that also aborts after `milliseconds`; `expired` tells which of the two it was. */
-export function within(milliseconds: number, context: PerformContext, { signal }: Cancel) {
-  const timer = new AbortController();
-  const both = AbortSignal.any([signal, timer.signal]);
-  let expired = false;
-  const stop = new AbortController();
-  context.wiring.clock
-    .sleep(Math.max(0, milliseconds), { signal: AbortSignal.any([stop.signal, signal]) })
-    .then(
-      () => {
-        expired = true;
-        timer.abort(new Error(`The limit of ${spellDuration(milliseconds)} is over`));
-      },
-      () => undefined,
-    );
+/** A limit of time for one piece of work; dispose it when the work is over. */
+export interface Limit extends Disposable {
+  /** Aborts with the given signal, and when the time is over. */
+  readonly signal: AbortSignal;
+  /** True when it was the time. */
+  expired(): boolean;
+}
+
+export function within(milliseconds: number, context: PerformContext, { signal }: Cancel): Limit {
+  const child = childSignal(signal);
+  let isExpired = false;
+  const cancel = context.wiring.clock.after(Math.max(0, milliseconds), () => {
+    if (child.signal.aborted) return;
+    isExpired = true;
+    child.abort(new Error(`The limit of ${spellDuration(milliseconds)} is over`));
+  });
   return {
-    signal: both,
-    expired: () => expired,
-    [Symbol.dispose]: () => {
-      stop.abort();
+    signal: child.signal,
+    expired: () => isExpired,
+    [Symbol.dispose]() {
+      cancel();
+      child[Symbol.dispose]();
     },
   };
 }

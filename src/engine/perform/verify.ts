@@ -1,4 +1,5 @@
 import { spellDuration } from '../../duration.ts';
+import { childSignal } from '../../child-signal.ts';
 import type { FactBody } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
 import { lastLines } from '../../state/log-bytes.ts';
@@ -29,15 +30,14 @@ export async function verify(
   const log = context.wiring.logs.open(path, mask);
   const shown = showLines(name, 'verify', mask, context);
   const isLone = service.verify.length === 1;
-  const givenUp = new AbortController();
-  const signal = AbortSignal.any([cancel.signal, givenUp.signal]);
+  using givenUp = childSignal(cancel.signal);
   const scope = context.scopes.ready(service, machine);
   const failures: Failure[] = [];
 
   const ends = await Promise.allSettled(
     service.verify.map(async (check) => {
       const work = { check, machine, service, scope, output: outputTo(log, shown.write, isLone) };
-      const failure = await pass(work, context, { signal });
+      const failure = await pass(work, context, givenUp);
       if (failure === null) return;
       failures.push(failure);
       givenUp.abort(failure);
