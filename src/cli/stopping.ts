@@ -1,38 +1,22 @@
 import type { Io, StopSignal } from './io.ts';
 import { exitCodeOf } from './io.ts';
 
-/** An operation ends within five seconds of the first signal, whatever still waits. */
-const PATIENCE = 4_500;
-
-/** Turns the signals that ask for an end into an `AbortSignal`. */
+/** Turns the signals that ask for an end into an `AbortSignal`; a second one ends the process at once. */
 export interface Stopping extends Disposable {
   readonly signal: AbortSignal;
   /** The first signal that came. */
   readonly received: StopSignal | null;
 }
 
-/**
- * The first signal aborts; a second one ends the process at once, and so does the time that an end may take.
- * `onStop` is told of the first signal, `onEnd` is called before the process is ended.
- */
-export function watchStop(
-  io: Pick<Io, 'onStop' | 'exit'>,
-  { onStop = () => undefined, onEnd = () => undefined }: { onStop?: () => void; onEnd?: () => void } = {},
-): Stopping {
+export function watchStop(io: Pick<Io, 'onStop' | 'exit'>): Stopping {
   const controller = new AbortController();
   let received: StopSignal | null = null;
-  let timer: NodeJS.Timeout | undefined;
   const unsubscribe = io.onStop((signal) => {
     if (received !== null) {
       io.exit(exitCodeOf(signal));
       return;
     }
     received = signal;
-    timer = setTimeout(() => {
-      onEnd();
-      io.exit(exitCodeOf(signal));
-    }, PATIENCE);
-    onStop();
     controller.abort();
   });
   return {
@@ -40,9 +24,31 @@ export function watchStop(
     get received() {
       return received;
     },
+    [Symbol.dispose]: unsubscribe,
+  };
+}
+
+/** What is left to wait for once a signal was aborted. `ranOut` never rejects. */
+export interface Patience extends Disposable {
+  readonly ranOut: Promise<null>;
+}
+
+/** Resolves `milliseconds` after the signal is aborted. */
+export function patienceAfter(signal: AbortSignal, milliseconds: number): Patience {
+  let timer: NodeJS.Timeout | undefined;
+  let start: () => void = () => undefined;
+  const ranOut = new Promise<null>((resolve) => {
+    start = () => {
+      timer = setTimeout(() => resolve(null), milliseconds);
+    };
+    if (signal.aborted) start();
+    else signal.addEventListener('abort', start, { once: true });
+  });
+  return {
+    ranOut,
     [Symbol.dispose]() {
+      signal.removeEventListener('abort', start);
       clearTimeout(timer);
-      unsubscribe();
     },
   };
 }

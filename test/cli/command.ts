@@ -58,14 +58,15 @@ export function collector(
 ): { readonly stream: Output; text(): string } {
   let all = '';
   const stream = new Writable({
-    write(chunk: Buffer | string, _, done) {
-      all += chunk.toString();
-      onText(chunk.toString());
+    write(chunk: Buffer, _encoding, done) {
+      const text = chunk.toString();
+      all += text;
+      onText(text);
       done();
     },
   });
   return {
-    stream: Object.assign(stream, terminal === undefined ? {} : { isTTY: true, ...terminal }),
+    stream: Object.assign(stream, { isTTY: terminal !== undefined, ...terminal }),
     text: () => all,
   };
 }

@@ -28,9 +28,9 @@ async function candidatesFor(
       `--${name}`,
       ...(short === undefined ? [] : [`-${short}`]),
     ]);
-  if (line.spec === undefined) return commandNames();
+  if (line.operands.length === 0) return commandNames();
   const wanted: ArgumentSpec | undefined =
-    line.spec.arguments[line.operands] ?? line.spec.arguments.find(({ many }) => many);
+    line.spec?.arguments[line.operands.length - 1] ?? line.spec?.arguments.find(({ many }) => many);
   return await dynamic(context, line, wanted?.completes);
 }
 
@@ -39,17 +39,16 @@ interface Line {
   readonly flags: readonly FlagSpec[];
   /** The flag whose value is the word that is being completed. */
   readonly awaits: FlagSpec | undefined;
-  /** Arguments so far, the command's name not counted. */
-  readonly operands: number;
+  /** The command's name and its arguments so far. */
+  readonly operands: readonly string[];
   /** Values of flags so far. */
   readonly given: ReadonlyMap<string, string>;
 }
 
 function readLine(words: readonly string[]): Line {
-  let spec: CommandSpec | undefined;
   let flags: readonly FlagSpec[] = GLOBAL_FLAGS;
   let awaits: FlagSpec | undefined;
-  let operands = 0;
+  const operands: string[] = [];
   const given = new Map<string, string>();
   for (const word of words) {
     if (awaits !== undefined) {
@@ -58,12 +57,16 @@ function readLine(words: readonly string[]): Line {
     } else if (word.startsWith('-')) {
       const flag = flags.find(({ name, short }) => word === `--${name}` || word === `-${short ?? ''}`);
       awaits = flag?.value === undefined ? undefined : flag;
-    } else if (spec === undefined) {
-      spec = COMMANDS.find(({ name }) => name === word);
-      flags = [...(spec?.flags ?? []), ...GLOBAL_FLAGS];
-    } else operands += 1;
+    } else {
+      operands.push(word);
+      flags = [...(specOf(operands[0])?.flags ?? []), ...GLOBAL_FLAGS];
+    }
   }
-  return { spec, flags, awaits, operands, given };
+  return { spec: specOf(operands[0]), flags, awaits, operands, given };
+}
+
+function specOf(name: string | undefined): CommandSpec | undefined {
+  return COMMANDS.find((spec) => spec.name === name);
 }
 
 async function dynamic(

@@ -10,7 +10,7 @@ import { confirm } from '../confirm.ts';
 import type { Context } from '../context.ts';
 import { loadDeployment, withStore } from '../deployments.ts';
 import { givenInputs, planOf } from '../given-inputs.ts';
-import type { Task } from '../operate.ts';
+import type { Task } from '../perform-task.ts';
 import { operate } from '../operate.ts';
 import { nextCommands } from '../render/next-commands.ts';
 import { machinesThere, victimLines } from '../victims.ts';

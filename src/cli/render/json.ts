@@ -18,6 +18,7 @@ export function jsonRenderer(output: Output, clock: Pick<Clock, 'now'>): Rendere
     event(event, state) {
       writeJsonLine(output, eventLine(event, { deployment: state.name, now: clock.now() }));
     },
+    note: () => undefined,
     finish: () => undefined,
   };
 }

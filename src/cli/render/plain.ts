@@ -60,6 +60,10 @@ export function plainRenderer(options: {
       }
       if (waiting.length > 0) timer ??= setTimeout(flush, TOGETHER);
     },
+    note(message) {
+      flush();
+      output.write(`${message}\n`);
+    },
     finish: flush,
   };
 

@@ -5,6 +5,8 @@ import type { DeploymentState } from '../../state/deployment-state.ts';
 export interface Renderer {
   /** `state` is live: read, not kept. */
   event(event: EngineEvent, state: DeploymentState): void;
+  /** Shows a message for people among the events. */
+  note(message: string): void;
   /** Called once; null when the operation could not begin or broke off. */
   finish(result: OperationResult | null): void;
 }
@@ -14,6 +16,9 @@ export function together(renderers: readonly Renderer[]): Renderer {
   return {
     event(event, state) {
       for (const renderer of renderers) renderer.event(event, state);
+    },
+    note(message) {
+      for (const renderer of renderers) renderer.note(message);
     },
     finish(result) {
       for (const renderer of renderers) renderer.finish(result);

@@ -1,5 +1,5 @@
 import { formatDuration } from '../../duration.ts';
-import type { LevelRecord } from '../../fact.ts';
+import type { LevelRecord, OperationKind } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
 import type { Machine } from '../../machine.ts';
 import type { DeploymentState } from '../../state/deployment-state.ts';
@@ -13,6 +13,8 @@ import type { Timeline } from './timeline.ts';
 const LISTED_MACHINES = 12;
 /** More failures than this are counted, not shown. */
 const SHOWN_FAILURES = 5;
+/** Log lines of every failure but the first. */
+const SHORT_TAIL = 5;
 
 export interface ReportOptions {
   readonly style: Style;
@@ -80,33 +82,41 @@ function timeLines(timeline: Timeline, style: Style): readonly string[] {
 
 /** What failed where, what is still there, and the next command to run. */
 export function failureReport(
-  kind: 'up' | 'down',
+  kind: OperationKind,
   state: DeploymentState,
   { style, next, logPath }: ReportOptions,
 ): readonly string[] {
   const failed = failedMachines(kind, state);
-  const [first] = failed;
-  const verb = kind === 'up' ? 'bring' : 'take';
+  const logged = failed.find(({ failure }) => hasLog(failure));
   const total = [...state.machines.values()].filter(({ wanted }) => wanted).length;
+  const what = kind === 'up' ? `Cannot bring "${state.name}" up` : `Cannot take "${state.name}" down`;
+  const why = failed.length === 0 ? 'see above' : `${failed.length} of ${countOf(total, 'machine')} failed`;
   return [
-    `${style.bad('✘')} Cannot ${verb} "${state.name}" ${kind}: ${failed.length} of ${countOf(total, 'machine')} failed`,
+    `${style.bad('✘')} ${what}: ${why}`,
     ...failed
       .slice(0, SHOWN_FAILURES)
-      .flatMap(({ name, failure }) => ['', ...failureLines(name, failure, style, logPath)]),
+      .flatMap((machine, i) => [
+        '',
+        ...failureLines(machine, i === 0 ? Infinity : SHORT_TAIL, style, logPath),
+      ]),
     ...(failed.length > SHOWN_FAILURES
       ? ['', `  … and ${failed.length - SHOWN_FAILURES} more: ${next.status}`]
       : []),
     '',
     ...leftLines(state),
     `Next: ${kind === 'up' ? next.up : next.down}`,
-    ...(first?.failure.logPath == null ? [] : [`      ${next.logs(first.name)}`]),
+    ...(logged === undefined ? [] : [`      ${next.logs(logged.name)}`]),
     ...(kind === 'up' ? [`      ${next.down}`] : []),
   ];
 }
 
+function hasLog({ step }: Failure): boolean {
+  return step === 'bootstrap' || step === 'verify' || step === 'teardown';
+}
+
 /** What an interrupted operation leaves behind, and the command that goes on. */
 export function interruptedReport(
-  kind: 'up' | 'down',
+  kind: OperationKind,
   state: DeploymentState | null,
   { style, next }: ReportOptions,
 ): readonly string[] {
@@ -124,7 +134,7 @@ interface FailedMachine {
 }
 
 /** In level order; of a `down` only what failed on the way down. */
-export function failedMachines(kind: 'up' | 'down', state: DeploymentState): readonly FailedMachine[] {
+export function failedMachines(kind: OperationKind, state: DeploymentState): readonly FailedMachine[] {
   const order = new Map((state.plan?.levels ?? []).map(({ name }, i) => [name, i]));
   const placeOf = ({ level }: Machine): number => order.get(level) ?? order.size;
   return [...state.machines.values()]
@@ -141,15 +151,16 @@ export function failedMachines(kind: 'up' | 'down', state: DeploymentState): rea
 }
 
 function failureLines(
-  name: string,
-  failure: Failure,
+  { name, failure }: FailedMachine,
+  tail: number,
   style: Style,
   logPath: (path: string) => string,
 ): readonly string[] {
-  const code = failure.exitCode === null ? '' : ` (exit code ${failure.exitCode})`;
+  const { step, exitCode, message, logTail } = failure;
+  const code = exitCode === null ? '' : ` (exit code ${exitCode})`;
   return [
-    `  ${style.bold(name)}  ${failure.step} failed${code}: ${failure.message}`,
-    ...failure.logTail.map((line) => `    ${style.dim('|')} ${line}`),
+    `  ${style.bold(name)}  ${step} failed${code}: ${message}`,
+    ...logTail.slice(-tail).map((line) => `    ${style.dim('|')} ${line}`),
     ...(failure.logPath === null ? [] : [`    log: ${logPath(failure.logPath)}`]),
   ];
 }

@@ -50,6 +50,10 @@ export function ttyRenderer(options: {
       }
       timer ??= setInterval(draw, REDRAW);
     },
+    note(message) {
+      area.persist([message]);
+      draw();
+    },
     finish(result) {
       clearInterval(timer);
       draw();

@@ -1,0 +1,103 @@
+import { systemClock } from '../clock.ts';
+import type { OperationResult, Wiring } from '../engine/operation.ts';
+import type { OperationKind, Outcome } from '../fact.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import { openSqliteStore } from '../state/sqlite-store.ts';
+import type { Context } from './context.ts';
+import { stateDirectoryOf } from './deployments.ts';
+import { chooseRenderer } from './render/choose.ts';
+import { jsonRenderer } from './render/json.ts';
+import type { NextCommands } from './render/next-commands.ts';
+import type { Renderer } from './render/renderer.ts';
+import { together } from './render/renderer.ts';
+import type { Timeline } from './render/timeline.ts';
+import { createTimeline } from './render/timeline.ts';
+import { patienceAfter } from './stopping.ts';
+import { withWiring } from './wiring.ts';
+
+/** An operation on one deployment. */
+export interface Task {
+  readonly deployment: string;
+  readonly next: NextCommands;
+  /** What is said when there was nothing to do. */
+  readonly idle: string;
+  /** What is said after success, where that is not the list of what is ready. */
+  readonly done: string | null;
+  perform(wiring: Wiring, options: { readonly signal: AbortSignal }): Promise<OperationResult>;
+}
+
+export interface Performed {
+  readonly task: Task;
+  readonly outcome: Outcome;
+  /** False: there was nothing to do. */
+  readonly worked: boolean;
+  /** The last one that was seen. */
+  readonly state: DeploymentState | null;
+  readonly timeline: Timeline;
+  /** True when an interrupted operation did not end in time: it goes on until the process ends. */
+  readonly abandoned: boolean;
+}
+
+/** Milliseconds that an interrupted operation may take to end, so that the command ends within five seconds. */
+const PATIENCE = 4_500;
+
+/** Performs one task and shows it while it runs. */
+export async function performTask(
+  context: Context,
+  kind: OperationKind,
+  { task, signal }: { readonly task: Task; readonly signal: AbortSignal },
+): Promise<Performed> {
+  const timeline = createTimeline(systemClock.now());
+  const renderer = await rendererOf(context, kind);
+  let state: DeploymentState | null = null;
+  const observe: Wiring['observe'] = (event, current) => {
+    state = current;
+    timeline.note(event, current);
+    renderer.event(event, current);
+  };
+  const onStop = (): void =>
+    renderer.note('Interrupting: what runs on machines goes on there. Once more ends at once.');
+  signal.addEventListener('abort', onStop, { once: true });
+  using patience = patienceAfter(signal, PATIENCE);
+  let result: OperationResult | null = null;
+  let abandoned = false;
+  try {
+    result = await Promise.race([withStoreAndWiring(context, observe, task, signal), patience.ranOut]);
+    abandoned = result === null;
+  } catch (error) {
+    if (!isAbort(error, signal)) throw error;
+  } finally {
+    signal.removeEventListener('abort', onStop);
+    renderer.finish(result);
+  }
+  return {
+    task,
+    outcome: result?.outcome ?? 'interrupted',
+    worked: result?.worked ?? true,
+    state: result?.state ?? state,
+    timeline,
+    abandoned,
+  };
+}
+
+async function rendererOf(context: Context, kind: OperationKind): Promise<Renderer> {
+  const shown = await chooseRenderer(context, { kind, clock: systemClock });
+  return context.flags.json ? together([shown, jsonRenderer(context.io.stdout, systemClock)]) : shown;
+}
+
+async function withStoreAndWiring(
+  context: Context,
+  observe: Wiring['observe'],
+  task: Task,
+  signal: AbortSignal,
+): Promise<OperationResult> {
+  const stateDirectory = stateDirectoryOf(context);
+  await using store = await openSqliteStore(stateDirectory);
+  const parts = { store, stateDirectory, flags: context.flags, observe };
+  return await withWiring(parts, (wiring) => task.perform(wiring, { signal }));
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  return error === signal.reason || (error instanceof Error && error.name === 'AbortError');
+}

@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import type { OperationKind } from '../fact.ts';
+import type { Context } from './context.ts';
+import { tell } from './context.ts';
+import { displayPath, stateDirectoryOf } from './deployments.ts';
+import type { Performed } from './perform-task.ts';
+import { progressOf } from './render/choose.ts';
+import { failureReport, interruptedReport, readyReport } from './render/report.ts';
+import { styleOf } from './render/style.ts';
+
+/** Tells people how a task ended: failures always, success unless they want quiet. */
+export function reportTask(context: Context, kind: OperationKind, performed: Performed, now: number): void {
+  const { io, flags } = context;
+  const { task, outcome, worked, state, timeline } = performed;
+  const progress = progressOf(context);
+  if (progress === 'json') return;
+  const stateDirectory = stateDirectoryOf(context);
+  const options = {
+    style: styleOf(io.stderr, io.env, flags),
+    next: task.next,
+    logPath: (path: string) => displayPath(join(stateDirectory, path), io.cwd),
+  };
+  const lines = textOf();
+  if (lines.length > 0) tell(context, lines.join('\n'));
+
+  function textOf(): readonly string[] {
+    if (outcome === 'interrupted' || state === null) return interruptedReport(kind, state, options);
+    if (outcome === 'failed') return failureReport(kind, state, options);
+    if (progress === 'quiet') return [];
+    if (!worked) return [task.idle];
+    return task.done === null ? readyReport(state, timeline, now, options) : [task.done];
+  }
+}
