@@ -31,7 +31,8 @@ export function makeEmptyHome(home: string): boolean {
 
 export async function removeHome(home: string): Promise<void> {
   await removeTree(home);
-  await removeTree(unfinishedHome(home));
+  const unfinished = unfinishedHome(home);
+  if (existsSync(unfinished)) await removeTree(unfinished);
 }
 
 function unfinishedHome(home: string): string {

@@ -63,6 +63,8 @@ function touch(path: string): number | undefined {
 
 function openHosting(directory: string, lock: Database.Database): Hosting {
   const paths = hostingPaths(directory);
+  // It holds host keys; its journal gets the same mode.
+  touch(paths.records);
   const records = new Database(paths.records);
   records.pragma('locking_mode = EXCLUSIVE');
   records.pragma('journal_mode = WAL');

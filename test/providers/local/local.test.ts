@@ -1,10 +1,15 @@
 import { existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { tryListen } from '../../../src/providers/local/address.ts';
+import { startHost } from '../../../src/providers/local/host.ts';
 import { batchOf, cancel, createLocalMachines, tags } from '../../support/local-machines.ts';
 import type { LocalMachines } from '../../support/local-machines.ts';
+import { isGone } from '../../support/processes.ts';
+import { until } from '../../support/until.ts';
 
 let machines: LocalMachines;
 beforeEach(async () => {
@@ -54,6 +59,47 @@ describe('launch()', () => {
     // A directory cannot be copied into itself.
     const { reason } = await machines.until(id ?? '', 'terminated');
     expect(reason).toContain('Cannot make its home: ');
+  });
+});
+
+describe('a host that gives up', () => {
+  it('leaves everything to the next one: what waits, what runs, what is stopped', async () => {
+    await using state = await createLocalMachines({ inProcess: false });
+    const first = await startHost(state.stateDirectory);
+    const before = await state.one();
+    const [stopped = ''] = await state.launch(1);
+    const [slow = ''] = await state.launch(1, { options: { bootDelay: '400ms' } });
+    await state.provider.stop([stopped], cancel);
+    await state.until(stopped, 'stopped');
+    await using old = await state.connect(before.id);
+    const pid = Number(await old.text('setsid sleep 300 </dev/null >/dev/null 2>&1 & echo $!'));
+    await state.provider.reboot([before.id], cancel);
+    first?.stop();
+    await first?.ended;
+    const second = await startHost(state.stateDirectory);
+    expect((await state.until(before.id, 'running')).access).toEqual(before.access);
+    expect(isGone(pid)).toBe(true);
+    expect(await state.until(stopped, 'stopped')).toBeDefined();
+    await state.until(slow, 'running');
+    await state.provider.terminate([before.id, stopped, slow], cancel);
+    await state.provider.release(tags, cancel);
+    await second?.ended;
+  });
+
+  it('says where a machine cannot listen while another has its address', async () => {
+    const { id, access } = await machines.one();
+    await machines.provider.stop([id], cancel);
+    await machines.until(id, 'stopped');
+    const taken = await tryListen(createServer(), access?.host ?? '', access?.port ?? 0);
+    if (typeof taken === 'string') throw new Error(taken);
+    await machines.provider.start([id], cancel);
+    await until(async () => (await machines.look(id)).reason !== null);
+    expect(await machines.look(id)).toMatchObject({
+      state: 'pending',
+      reason: `Cannot listen at ${access?.host ?? ''}:${access?.port ?? 0}: EADDRINUSE`,
+    });
+    taken.close();
+    expect((await machines.until(id, 'running')).reason).toBeNull();
   });
 });
 

@@ -99,6 +99,19 @@ describe('a command on a local machine', () => {
     expect(stderr.equals(expected)).toBe(true);
   });
 
+  it('sends each output once, when one and then the other has to wait for its reader', async () => {
+    const channel = await client.open('seq 1 700000; seq 1 700000 >&2; echo end');
+    await whenFull(channel);
+    const stdout: Buffer[] = [];
+    channel.on('data', (chunk: Buffer) => stdout.push(chunk));
+    await whenFull(channel.stderr);
+    const { stderr, code } = await collect(channel);
+    const expected = execFileSync('seq', ['1', '700000'], { maxBuffer: 2 ** 26 });
+    expect(code).toBe(0);
+    expect(stderr.equals(expected)).toBe(true);
+    expect(Buffer.concat(stdout).equals(Buffer.concat([expected, Buffer.from('end\n')]))).toBe(true);
+  });
+
   it('need not read its stdin', async () => {
     const channel = await client.open('exec <&-; sleep 0.1; echo done');
     channel.write(Buffer.alloc(8_000_000));
@@ -231,6 +244,17 @@ describe('forward', () => {
     await expect(client.forward('localhost', 9)).rejects.toThrow('open failure');
   });
 });
+
+/** Waits until a stream that nobody reads gets no more: its sender waits. */
+async function whenFull(stream: { readonly readableLength: number }): Promise<void> {
+  let before = 0;
+  let same = 0;
+  await until(() => {
+    same = stream.readableLength > 1_000_000 && stream.readableLength === before ? same + 1 : 0;
+    before = stream.readableLength;
+    return same > 10;
+  });
+}
 
 it('the private key is readable by its owner only', () => {
   expect(statSync(access.privateKey).mode & 0o777).toBe(0o600);
