@@ -1,12 +1,10 @@
 import type { Problem } from './diagnostic.ts';
-import type { Library } from './library.ts';
+import type { CompiledTemplate, Library } from './library.ts';
 import type { ScalarNode } from './node.ts';
 import { placeInScalar } from './scalar-place.ts';
 import type { Template, TemplateProblem } from './template.ts';
 import { compileTemplate } from './template.ts';
 import { problemAt } from './text-file.ts';
-
-export type CompiledTemplate = ReturnType<typeof compileTemplate>;
 
 /** The template of a scalar; undefined when its syntax is wrong, which `templateSyntaxProblem` tells. */
 export function templateOf(library: Library, node: ScalarNode): Template | undefined {

@@ -2,8 +2,8 @@ import { dirname, relative, resolve } from 'node:path';
 import type { SourceEntry, Sources } from '../sources.ts';
 import { nearest } from './nearest.ts';
 import type { ScalarNode } from './node.ts';
-import type { ScriptSource } from './script-source.ts';
-import type { CompiledTemplate } from './compiled.ts';
+import type { Script } from './plan.ts';
+import type { compileTemplate } from './template.ts';
 import { textFile } from './text-file.ts';
 import type { TextFile } from './text-file.ts';
 
@@ -19,6 +19,13 @@ export interface Library {
   readonly texts: Map<string, ScalarNode | null>;
   readonly scripts: Map<string, ScriptSource>;
 }
+
+export type CompiledTemplate = ReturnType<typeof compileTemplate>;
+
+/** What a script's path leads to, or why it cannot be run. */
+export type ScriptSource =
+  | ({ readonly ok: true } & Pick<Script, 'kind' | 'entries' | 'main'>)
+  | { readonly ok: false; readonly message: string; readonly suggestion: string | null };
 
 export function openLibrary(sources: Sources, show: (path: string) => string): Library {
   return record(sources, new Map(), show, new Map());

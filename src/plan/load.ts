@@ -1,48 +1,10 @@
 import { relative } from 'node:path';
 import type { Sources } from '../sources.ts';
-import type { Problem } from './diagnostic.ts';
-import type { Draft } from './draft.ts';
-import type { Plan } from './plan.ts';
+import type { PlanDocument, Resolved, ResolveRequest } from './document.ts';
 import { readDocument } from './read.ts';
 import { resolveDocument } from './resolve.ts';
 
-/** A plan file that was read and checked, before inputs are known. `name` is null when the text has none that is valid. */
-export interface PlanDocument {
-  readonly name: string | null;
-  readonly problems: readonly Problem[];
-  readonly warnings: readonly Problem[];
-  /** For `resolvePlan` alone; null when the text is no YAML map. */
-  readonly draft: Draft | null;
-}
-
-/** Where the values of inputs come from; precedence as in the plan language. */
-export interface GivenInputs {
-  /** `--input k=v`, in order. */
-  readonly flags: readonly string[];
-  /** Absolute paths of `--input-file`, in order: the last one wins. */
-  readonly files: readonly string[];
-  /** What this deployment was given before by the two above (never sensitive ones). */
-  readonly recorded: Readonly<Record<string, string>>;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-export interface ResolveRequest {
-  /** Null: the plan's own name. */
-  readonly deployment: string | null;
-  readonly inputs: GivenInputs;
-  /**
-   * Which inputs must have a value: all (`up`), those that teardown scripts use (`down`), or none (`validate`, and
-   * `down --skip-teardown`), where only what has a value is checked.
-   */
-  readonly need: 'all' | 'teardown' | 'none';
-}
-
-/** `plan` is null exactly when there are problems; they include the document's own. */
-export interface Resolved {
-  readonly plan: Plan | null;
-  readonly problems: readonly Problem[];
-  readonly warnings: readonly Problem[];
-}
+export type { GivenInputs, PlanDocument, Resolved, ResolveRequest } from './document.ts';
 
 /** Reads and checks a plan. Never throws, whatever bytes it is given. `path` is absolute. */
 export function readPlan(path: string, sources: Sources): PlanDocument {

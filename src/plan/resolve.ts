@@ -10,7 +10,7 @@ import { renderText, showRendered } from './fields.ts';
 import type { InputValues } from './inputs.ts';
 import { inputValues } from './inputs.ts';
 import { forkLibrary } from './library.ts';
-import type { PlanDocument, Resolved, ResolveRequest } from './load.ts';
+import type { PlanDocument, Resolved, ResolveRequest } from './document.ts';
 import { didYouMean } from './nearest.ts';
 import { child } from './node.ts';
 import { isName } from './names.ts';

@@ -1,14 +1,8 @@
-import type { Library } from './library.ts';
+import type { Library, ScriptSource } from './library.ts';
 import { mentionedPath, nearPath } from './library.ts';
-import type { Script } from './plan.ts';
 import { quoted } from './problems.ts';
 import { MAX_TREE_FILES, readTree } from './source-tree.ts';
 import type { TextFile } from './text-file.ts';
-
-/** What a script's path leads to, or why it cannot be run. */
-export type ScriptSource =
-  | ({ readonly ok: true } & Pick<Script, 'kind' | 'entries' | 'main'>)
-  | { readonly ok: false; readonly message: string; readonly suggestion: string | null };
 
 /** How a plan names a script; messages show `label`. */
 interface ScriptMention {
