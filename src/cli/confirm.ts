@@ -10,6 +10,7 @@ import { tell } from './context.ts';
 export async function confirm(
   context: Context,
   what: { readonly victims: string; readonly question: string },
+  cancel: { readonly signal: AbortSignal },
 ): Promise<void> {
   const { io, flags } = context;
   if (flags.yes) return;
@@ -19,16 +20,20 @@ export async function confirm(
       'Cannot ask for confirmation: there is no terminal',
       'Add --yes to go on without being asked.',
     );
-  const answer = await ask(context, `${what.question} [y/N] `);
+  const answer = await ask(context, `${what.question} [y/N] `, cancel);
   if (!/^y(?:es)?$/i.test(answer.trim())) throw new UsageError('Nothing was touched: it was not confirmed');
 }
 
 /** One line of the terminal; empty when it is closed. */
-async function ask({ io }: Context, question: string): Promise<string> {
+async function ask(
+  { io }: Context,
+  question: string,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<string> {
   const prompt = createInterface({ input: io.stdin, output: io.stderr, terminal: false });
   const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('')));
   try {
-    return await Promise.race([prompt.question(question), closed]);
+    return await Promise.race([prompt.question(question, { signal }), closed]);
   } finally {
     prompt.close();
   }

@@ -22,7 +22,7 @@ export interface Io {
   exit(code: number): void;
 }
 
-/** The process itself. A reader that closes its end of a pipe (`plan list | head -1`) is no error. */
+/** The process itself; to be asked for once. A reader that closes its end of a pipe (`plan list | head -1`) is no error. */
 export function processIo(): Io {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

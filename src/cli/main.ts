@@ -1,5 +1,9 @@
 #!/usr/bin/env node
 import { processIo } from './io.ts';
-import { run } from './run.ts';
+import { reportBug, run } from './run.ts';
 
-process.exitCode = await run(process.argv.slice(2), processIo());
+const io = processIo();
+process.on('uncaughtException', (error) => {
+  io.exit(reportBug(error, io));
+});
+process.exitCode = await run(process.argv.slice(2), io);

@@ -2,6 +2,7 @@ import { systemClock } from '../clock.ts';
 import type { OperationKind, Outcome } from '../fact.ts';
 import { statusDocument } from '../state/status.ts';
 import type { Context } from './context.ts';
+import { tell } from './context.ts';
 import { stateDirectoryOf, statusPaths } from './deployments.ts';
 import type { Output } from './io.ts';
 import { exitCodeOf } from './io.ts';
@@ -11,7 +12,7 @@ import { progressOf } from './render/choose.ts';
 import type { JsonLine } from './render/json.ts';
 import { writeJsonLine } from './render/json.ts';
 import { failedMachines } from './render/report.ts';
-import { watchStop } from './stopping.ts';
+import { isAbort, watchStop } from './stopping.ts';
 import { reportTask } from './task-report.ts';
 import { version } from './version.ts';
 
@@ -22,7 +23,7 @@ import { version } from './version.ts';
 export async function operate(
   context: Context,
   kind: OperationKind,
-  prepare: () => Promise<readonly Task[]>,
+  prepare: (options: { readonly signal: AbortSignal }) => Promise<readonly Task[]>,
 ): Promise<number> {
   using stopping = watchStop(context.io);
   const outputs = jsonOutputs(context);
@@ -30,7 +31,7 @@ export async function operate(
   writeAll(outputs, { type: 'version', format: 1, version: version(), operation: kind });
   let outcome: Outcome;
   try {
-    const tasks = await prepare();
+    const tasks = await prepare({ signal: stopping.signal });
     for (const task of tasks) {
       if (stopping.signal.aborted) break;
       const performed = await performTask(context, kind, { task, signal: stopping.signal });
@@ -40,14 +41,20 @@ export async function operate(
     outcome =
       ended.length < tasks.length ? 'interrupted' : worst(ended.map((performed) => performed.outcome));
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    writeAll(outputs, { ...resultLine(context, kind, 'failed', ended), error: message });
-    throw error;
+    if (!isAbort(error, stopping.signal)) throw failed(error);
+    outcome = 'interrupted';
+    if (ended.length === 0) tell(context, 'Interrupted: nothing was touched.');
   }
   writeAll(outputs, resultLine(context, kind, outcome, ended));
   const code = exitCode();
   if (ended.some(({ abandoned }) => abandoned)) context.io.exit(code);
   return code;
+
+  function failed(error: unknown): unknown {
+    const message = error instanceof Error ? error.message : String(error);
+    writeAll(outputs, { ...resultLine(context, kind, 'failed', ended), error: message });
+    return error;
+  }
 
   function exitCode(): number {
     if (outcome === 'succeeded') return 0;

@@ -12,7 +12,7 @@ import type { Renderer } from './render/renderer.ts';
 import { together } from './render/renderer.ts';
 import type { Timeline } from './render/timeline.ts';
 import { createTimeline } from './render/timeline.ts';
-import { patienceAfter } from './stopping.ts';
+import { isAbort, patienceAfter } from './stopping.ts';
 import { withWiring } from './wiring.ts';
 
 /** An operation on one deployment. */
@@ -95,9 +95,4 @@ async function withStoreAndWiring(
   await using store = await openSqliteStore(stateDirectory);
   const parts = { store, stateDirectory, flags: context.flags, observe };
   return await withWiring(parts, (wiring) => task.perform(wiring, { signal }));
-}
-
-function isAbort(error: unknown, signal: AbortSignal): boolean {
-  if (!signal.aborted) return false;
-  return error === signal.reason || (error instanceof Error && error.name === 'AbortError');
 }

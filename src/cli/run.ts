@@ -41,6 +41,11 @@ function report(error: unknown, io: Io): number {
     io.stderr.write(`${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
     return error.exitCode;
   }
+  return reportBug(error, io);
+}
+
+/** Prints an error that nobody expects, and answers its exit code. */
+export function reportBug(error: unknown, io: Pick<Io, 'stderr'>): number {
   const text = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);
   io.stderr.write(`${text}\nThis is a bug in plan.\n`);
   return 70;

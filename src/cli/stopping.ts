@@ -52,3 +52,9 @@ export function patienceAfter(signal: AbortSignal, milliseconds: number): Patien
     },
   };
 }
+
+/** True for an error that says no more than that the signal was aborted. */
+export function isAbort(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  return error === signal.reason || (error instanceof Error && error.name === 'AbortError');
+}

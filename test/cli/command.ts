@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly typed?: string;
   /** Told every piece of stderr; may send signals. */
   readonly onStderr?: (text: string, send: (signal: StopSignal) => void) => void;
+  /** Told every piece of stdout; may send signals. */
+  readonly onStdout?: (text: string, send: (signal: StopSignal) => void) => void;
 }
 
 export interface Ran {
@@ -31,7 +33,7 @@ export async function plan(argv: readonly string[], options: RunOptions): Promis
   const send = (signal: StopSignal): void => {
     for (const listener of listeners) listener(signal);
   };
-  const stdout = collector(options.terminal);
+  const stdout = collector(options.terminal, (text) => options.onStdout?.(text, send));
   const stderr = collector(options.terminal, (text) => options.onStderr?.(text, send));
   const stdin = Object.assign(new PassThrough(), { isTTY: options.terminal !== undefined });
   if (options.typed !== undefined) stdin.end(options.typed);

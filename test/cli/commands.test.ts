@@ -38,6 +38,15 @@ levels:
       never: {}
 `;
 
+const SLOW = `
+version: 1
+name: slow
+levels:
+  - name: only
+    services:
+      sleeper: { bootstrap: { run: 'echo "slow now"; sleep 60' } }
+`;
+
 const WRONG = 'version: 1\nname: wrong\nlevles: []\n';
 
 /** Where each kind of text has to be. */
@@ -64,6 +73,7 @@ beforeAll(async () => {
   space = await workspace({
     'shop.yml': SHOP,
     'broken.yml': BROKEN,
+    'slow.yml': SLOW,
     'wrong.yml': WRONG,
     'inputs.yml': 'webs: 1\n',
   });
@@ -490,6 +500,31 @@ describe('with a deployment that is ready and one that failed', () => {
     });
     check(await here('status', 'shop'), { code: 1, stdout: /^shop {2}terminated/ });
     check(await here('up', 'shop.yml', '--dry-run'), { code: 0, stdout: /would launch 3 machines/ });
+  });
+
+  it('is interrupted at its question and touches nothing', async () => {
+    const ran = await plan(['down', 'broken', '--progress', 'plain'], {
+      cwd: space.path,
+      terminal: { columns: 80, rows: 24 },
+      onStderr: (text, send) => text.includes('[y/N]') && send('SIGINT'),
+    });
+    check(ran, { code: 130, stderr: /\[y\/N\] \nInterrupted: nothing was touched\.\n$/ });
+  });
+
+  it('follows until it is interrupted, or the operation ends', async () => {
+    const up = plan(['up', 'slow.yml', '-v', '--progress', 'tty'], {
+      cwd: space.path,
+      terminal: { columns: 80, rows: 24 },
+      onStderr: (text, send) => text.includes('slow now') && send('SIGINT'),
+    });
+    const events = up.then(() => here('events', 'slow', '--follow'));
+    expect((await up).code).toBe(130);
+    expect((await up).stderr).toContain('Interrupting: ');
+    check(await events, { code: 0, stdout: /slow {2}interrupted\n$/ });
+    check(await here('down', 'slow', '--yes', '--progress', 'json'), {
+      code: 0,
+      stderr: /^{"type":"version"[^]*{"type":"result"[^\n]*\n$/,
+    });
   });
 
   it('down takes the only deployment that is live', async () => {

@@ -16,7 +16,7 @@ import { nextCommands } from '../render/next-commands.ts';
 import { machinesThere, victimLines } from '../victims.ts';
 
 export const downCommand: Command = (context) =>
-  operate(context, 'down', async () => {
+  operate(context, 'down', async (cancel) => {
     const targets = await withStore(context, async (store) => {
       const found: { readonly state: DeploymentState; readonly plan: Plan | null }[] = [];
       for (const name of namesOf(context)) {
@@ -28,6 +28,7 @@ export const downCommand: Command = (context) =>
     await confirmAll(
       context,
       targets.map(({ state }) => state),
+      cancel,
     );
     return targets.map(({ state, plan }) => taskOf(context, state, plan));
   });
@@ -69,7 +70,11 @@ async function recordedPlan(context: Context, store: Store, state: DeploymentSta
   return planOf(context, { ...resolved, warnings: [] });
 }
 
-async function confirmAll(context: Context, states: readonly DeploymentState[]): Promise<void> {
+async function confirmAll(
+  context: Context,
+  states: readonly DeploymentState[],
+  cancel: { readonly signal: AbortSignal },
+): Promise<void> {
   const there = states
     .map((state) => ({ state, machines: machinesThere(state) }))
     .filter(({ machines }) => machines.length > 0);
@@ -79,8 +84,9 @@ async function confirmAll(context: Context, states: readonly DeploymentState[]):
     `These machines of "${state.name}" would be terminated:`,
     ...victimLines(state, machines),
   ]);
-  await confirm(context, {
+  const what = {
     victims: victims.join('\n'),
     question: `Terminate ${count === 1 ? '1 machine' : `${count} machines`}?`,
-  });
+  };
+  await confirm(context, what, cancel);
 }

@@ -22,9 +22,9 @@ export const upCommand: Command = async (context) => {
     printForecast(context, plan, state);
     return 0;
   }
-  return operate(context, 'up', async () => {
+  return operate(context, 'up', async (cancel) => {
     const { plan, state, document } = await readAll(context);
-    await confirmDropped(context, plan, state);
+    await confirmDropped(context, { plan, state }, cancel);
     const named = plan.deployment !== document.name;
     return [
       {
@@ -90,15 +90,20 @@ function recordedInputs(
   );
 }
 
-async function confirmDropped(context: Context, plan: Plan, state: DeploymentState | null): Promise<void> {
+async function confirmDropped(
+  context: Context,
+  { plan, state }: Pick<Read, 'plan' | 'state'>,
+  cancel: { readonly signal: AbortSignal },
+): Promise<void> {
   if (state === null) return;
   const dropped = machinesDropped(state, plan);
   if (dropped.length === 0) return;
-  await confirm(context, {
+  const what = {
     victims: [
       `The plan does not ask for these machines of "${state.name}" any more; they would be terminated:`,
       ...victimLines(state, dropped),
     ].join('\n'),
     question: `Terminate ${dropped.length === 1 ? 'it' : `these ${dropped.length}`}?`,
-  });
+  };
+  await confirm(context, what, cancel);
 }

@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import { GLOBAL_FLAGS, readGlobalFlags } from '../../src/cli/global-flags.ts';
+import { parseArgv } from '../../src/cli/parse.ts';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import type { Context } from '../../src/cli/context.ts';
+import type { StopSignal } from '../../src/cli/io.ts';
+import { operate } from '../../src/cli/operate.ts';
+import { collector, jsonLines, workspace } from './command.ts';
+
+const NEXT = { up: 'plan up', down: 'plan down', status: 'plan status', logs: () => 'plan logs' };
+
+it('operate() ends the process when an interrupted operation does not end in time', async () => {
+  await using space = await workspace();
+  const invocation = parseArgv(['down', 'stuck', '--json'], COMMANDS, GLOBAL_FLAGS);
+  if (invocation.kind !== 'command') throw new Error('It is a command.');
+  const [stdout, stderr] = [collector(), collector()];
+  const exits: number[] = [];
+  let stop: (signal: StopSignal) => void = () => undefined;
+  const context: Context = {
+    io: {
+      stdin: process.stdin,
+      stdout: stdout.stream,
+      stderr: stderr.stream,
+      env: {},
+      cwd: space.path,
+      onStop(listener) {
+        stop = listener;
+        return () => undefined;
+      },
+      exit: (code) => exits.push(code),
+    },
+    flags: readGlobalFlags(invocation.globals, {}),
+    args: invocation.args,
+    options: invocation.options,
+  };
+  let release: () => void = () => undefined;
+  const code = await operate(context, 'down', () =>
+    Promise.resolve([
+      {
+        deployment: 'stuck',
+        next: NEXT,
+        idle: '',
+        done: null,
+        async perform(_, { signal }) {
+          stop('SIGTERM');
+          await new Promise<void>((resolve) => (release = resolve));
+          signal.throwIfAborted();
+          throw new Error('The signal was aborted.');
+        },
+      },
+    ]),
+  );
+  release();
+  expect([code, exits]).toEqual([143, [143]]);
+  expect(stderr.text()).toMatch(/^Interrupting: [^\n]*\n✘ Interrupted: [^\n]*\nNext: plan down\n$/);
+  expect(jsonLines(stdout.text()).at(-1)).toMatchObject({ type: 'result', outcome: 'interrupted' });
+});
