@@ -73,7 +73,7 @@ interface Bucket {
 
 function buildIndex(values: readonly string[]): Index {
   const groups = new Map<number, Buffer[]>();
-  const filter = new Uint8Array(1 << 16);
+  const filter = new Uint8Array(1 << 14);
   const beginnings = new Set<number>();
   for (const text of new Set(values.flatMap(formsOf))) {
     const pattern = Buffer.from(text);
@@ -120,7 +120,7 @@ function encodingsOf(text: string): string[] {
 }
 
 function slot(key: number): number {
-  return (key ^ (key >>> 16)) & 0xffff;
+  return (key ^ (key >>> 7) ^ (key >>> 16)) & 0x3fff;
 }
 
 function short(bytes: Buffer, from: number, length: number): number {
@@ -138,8 +138,14 @@ function createStream(index: Index): MaskStream {
     const shown: Buffer[] = [];
     let from = hidden;
     let at = 0;
+    let key = bytes.length < SHORTEST ? 0 : keyAt(bytes, 0) >>> 8;
     for (; at < bytes.length; at += 1) {
-      const length = matchAt(index, bytes, at, last);
+      const isWhole = at + SHORTEST <= bytes.length;
+      if (isWhole) {
+        key = ((key << 8) | (bytes[at + SHORTEST - 1] ?? 0)) >>> 0;
+        if (index.filter[slot(key)] === 0) continue;
+      }
+      const length = isWhole ? matchAt(index, key, bytes, at, last) : endAt(index, bytes, at, last);
       if (length === UNDECIDED) break;
       if (length === 0) continue;
       if (at >= from) shown.push(bytes.subarray(from, at), STARS);
@@ -161,13 +167,14 @@ const STARS = Buffer.from(MASK);
 const UNDECIDED = -1;
 
 /** The length of the longest value at a position, 0, or `UNDECIDED` when the bytes end within a possible value. */
-function matchAt(index: Index, bytes: Buffer, at: number, last: boolean): number {
-  const left = bytes.length - at;
-  if (left < SHORTEST) return !last && index.beginnings.has(short(bytes, at, left)) ? UNDECIDED : 0;
-  const key = keyAt(bytes, at);
-  if (index.filter[slot(key)] === 0) return 0;
+function matchAt(index: Index, key: number, bytes: Buffer, at: number, last: boolean): number {
   const bucket = index.buckets.get(key);
   return bucket === undefined ? 0 : matchIn(bucket, bytes, at, last);
+}
+
+/** The same for the last bytes, which are fewer than a pattern has. */
+function endAt(index: Index, bytes: Buffer, at: number, last: boolean): number {
+  return !last && index.beginnings.has(short(bytes, at, bytes.length - at)) ? UNDECIDED : 0;
 }
 
 /**

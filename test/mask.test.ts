@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMask, maskable } from '../src/mask.ts';
-import type { Mask } from '../src/mask.ts';
+import type { Mask, MaskStream } from '../src/mask.ts';
 
 /** The masked bytes of chunks. */
 function streamed(mask: Mask, chunks: readonly Buffer[]): Buffer {
-  const stream = mask.stream();
+  const stream: MaskStream = mask.stream();
   return Buffer.concat([...chunks.map((chunk) => stream.push(chunk)), stream.end()]);
 }
 

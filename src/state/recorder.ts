@@ -40,7 +40,7 @@ export function createRecorder(db: Database, cipher: Cipher, path: string): Reco
   let queue = new Map<string, Pending>();
   let scheduled: NodeJS.Immediate | undefined;
   let broken: Error | undefined;
-  let durable = true;
+  let durable: boolean | undefined;
 
   function writers() {
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);

@@ -33,7 +33,7 @@ export async function openStateDatabase(
   options: { readonly readonly: boolean },
 ): Promise<Database> {
   const path = statePath(directory);
-  if (!existsSync(path)) {
+  if (!isThere(path)) {
     if (options.readonly) return emptyDatabase(path);
     explained(`create the state directory "${directory}"`, () => createDirectory(directory));
   }
@@ -46,6 +46,13 @@ export async function openStateDatabase(
     db.close();
     throw stateError(`read the state in "${path}"`, error);
   }
+}
+
+function isThere(path: string): boolean {
+  return explained(
+    `read the state in "${path}"`,
+    () => statSync(path, { throwIfNoEntry: false }) !== undefined,
+  );
 }
 
 function emptyDatabase(path: string): Database {

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { StateError } from '../../src/errors.ts';
@@ -20,9 +29,9 @@ const mayMount = isRoot && process.platform === 'linux';
 /** A file system of its own of 1 MB. */
 function smallDisk(): string {
   const directory = temporaryDirectory();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'plan-test', directory]);
+  execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'plan-test', directory]);
   onTestFinished(() => {
-    execFileSync('umount', ['--lazy', directory]);
+    execFileSync('/bin/umount', ['--lazy', directory]);
   });
   return directory;
 }
@@ -81,7 +90,7 @@ describe('a file system that is read-only', () => {
   it.skipIf(!mayMount)('can be read but not be worked with', async () => {
     const directory = smallDisk();
     await makeState(directory);
-    execFileSync('mount', ['-o', 'remount,ro', directory]);
+    execFileSync('/bin/mount', ['-o', 'remount,ro', directory]);
     await using reader = await openSqliteStore(directory, { readonly: true });
     expect((await reader.load('web'))?.uuid).toBe('web-uuid');
     await expect(openSqliteStore(directory)).rejects.toThrow(StateError);
@@ -96,7 +105,7 @@ describe('a file system that is read-only', () => {
     await lock(store, 'web');
     for (const name of ['state.db', 'state.db-wal'])
       writeFileSync(join(copy, name), readFileSync(join(directory, name)));
-    execFileSync('mount', ['-o', 'remount,ro', copy]);
+    execFileSync('/bin/mount', ['-o', 'remount,ro', copy]);
     await store[Symbol.asyncDispose]();
     await expect(openSqliteStore(copy, { readonly: true })).rejects.toThrow(StateError);
   });
@@ -104,14 +113,18 @@ describe('a file system that is read-only', () => {
 
 describe('a state directory of somebody else', () => {
   it.skipIf(!isRoot)('is refused', async () => {
-    const directory = temporaryDirectory();
+    const parent = temporaryDirectory();
+    const directory = join(parent, '.plan');
     await makeState(directory);
+    chmodSync(parent, 0o755);
     process.seteuid?.(65_534);
     onTestFinished(() => process.seteuid?.(0));
-    const opened = openSqliteStore(join(directory, 'below'));
-    await expect(opened).rejects.toThrow(StateError);
-    await expect(opened).rejects.toThrow(
-      `Cannot create the state directory "${join(directory, 'below')}": permission denied`,
+    for (const readonly of [true, false])
+      await expect(openSqliteStore(directory, { readonly })).rejects.toThrow(
+        `Cannot read the state in "${join(directory, 'state.db')}": permission denied`,
+      );
+    await expect(openSqliteStore(join(parent, 'new'))).rejects.toThrow(
+      `Cannot create the state directory "${join(parent, 'new')}": permission denied`,
     );
     process.seteuid?.(0);
   });
