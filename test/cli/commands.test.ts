@@ -508,7 +508,7 @@ describe('with a deployment that is ready and one that failed', () => {
       terminal: { columns: 80, rows: 24 },
       onStderr: (text, send) => text.includes('[y/N]') && send('SIGINT'),
     });
-    check(ran, { code: 130, stderr: /\[y\/N\] \nInterrupted: nothing was touched\.\n$/ });
+    check(ran, { code: 130, stderr: /\[y\/N\] \r?\nInterrupted: nothing was touched\.\n$/ });
   });
 
   it('follows until it is interrupted, or the operation ends', async () => {
