@@ -11,10 +11,14 @@ export interface Lease {
   readonly since: number;
 }
 
-export function readLease(db: Database, name: string): Lease | undefined {
-  return db
-    .prepare<[string], Lease>('SELECT nonce, owner, pid, operation, since FROM leases WHERE deployment = ?')
-    .get(name);
+/** The lease of a deployment name, if there is one. */
+export type ReadLease = (name: string) => Lease | undefined;
+
+export function leaseReader(db: Database): ReadLease {
+  const find = db.prepare<[string], Lease>(
+    'SELECT nonce, owner, pid, operation, since FROM leases WHERE deployment = ?',
+  );
+  return (name) => find.get(name);
 }
 
 /** Replaces the lease of a holder that died. */

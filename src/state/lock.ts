@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LockedError } from '../errors.ts';
 import type { Database } from './database.ts';
-import { describeLease, describeMoment, readLease, writeLease } from './lease.ts';
+import { describeLease, describeMoment, leaseReader, writeLease } from './lease.ts';
 import type { LockFile } from './lock-file.ts';
 import { tryLockFile } from './lock-file.ts';
 import { explained } from './state-error.ts';
@@ -53,7 +53,7 @@ function record(db: Database, name: string, holder: Holder, file: LockFile): Hel
 }
 
 function locked(db: Database, name: string): LockedError {
-  const lease = explained(`read the state in "${db.name}"`, () => readLease(db, name));
+  const lease = explained(`read the state in "${db.name}"`, () => leaseReader(db)(name));
   const who =
     lease === undefined
       ? 'another process is at work'

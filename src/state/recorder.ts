@@ -6,7 +6,8 @@ import type { DeploymentState, Touched } from './deployment-state.ts';
 import type { Entry } from './fact-queue.ts';
 import { extend, newEntry } from './fact-queue.ts';
 import { historyWriter } from './history.ts';
-import { describeLease, readLease } from './lease.ts';
+import type { Lease } from './lease.ts';
+import { describeLease, leaseReader } from './lease.ts';
 import { projectionWriter } from './projection.ts';
 import { stateError } from './state-error.ts';
 
@@ -44,7 +45,11 @@ export function createRecorder(db: Database, cipher: Cipher, path: string): Reco
 
   function writers() {
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    return { history: historyWriter(db, cipher), projection: projectionWriter(db, cipher) };
+    return {
+      history: historyWriter(db, cipher),
+      lease: leaseReader(db),
+      projection: projectionWriter(db, cipher),
+    };
   }
   let prepared: ReturnType<typeof writers> | undefined;
 
@@ -58,7 +63,7 @@ export function createRecorder(db: Database, cipher: Cipher, path: string): Reco
     prepared ??= writers();
     const fenced = new Map<Entry, LockedError>();
     for (const { entry, nonce } of pending) {
-      const error = fence(db, entry.state.name, nonce);
+      const error = fence(prepared.lease(entry.state.name), entry.state.name, nonce);
       if (error !== undefined) fenced.set(entry, error);
       else prepared.projection(prepared.history(entry.state, entry.facts), entry.state, entry.touched);
     }
@@ -102,8 +107,7 @@ export function createRecorder(db: Database, cipher: Cipher, path: string): Reco
   };
 }
 
-function fence(db: Database, name: string, nonce: string): LockedError | undefined {
-  const lease = readLease(db, name);
+function fence(lease: Lease | undefined, name: string, nonce: string): LockedError | undefined {
   if (lease?.nonce === nonce) return undefined;
   const who = lease === undefined ? 'its lock was broken' : `its lock was taken by ${describeLease(lease)}`;
   return new LockedError(

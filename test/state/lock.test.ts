@@ -1,8 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { LockedError } from '../../src/errors.ts';
+import { LockedError, StateError } from '../../src/errors.ts';
 import { openDatabase } from '../../src/state/database.ts';
 import { describeMoment } from '../../src/state/lease.ts';
 import { tryLockFile } from '../../src/state/lock-file.ts';
@@ -100,6 +100,29 @@ describe('Store.lock()', () => {
     db.exec('DELETE FROM leases');
     db.close();
     await expect(lock(store, 'web-stack')).rejects.toThrow('"web-stack": another process is at work');
+  });
+
+  it('tells of a lock file that cannot be used', async () => {
+    const directory = temporaryDirectory();
+    await using store = await openSqliteStore(directory);
+    mkdirSync(join(directory, 'locks', 'web-stack.lock'), { recursive: true });
+    const refused = lock(store, 'web-stack');
+    await expect(refused).rejects.toThrow(StateError);
+    await expect(refused).rejects.toThrow(
+      `Cannot lock deployment "web-stack" by "${join(directory, 'locks', 'web-stack.lock')}": `,
+    );
+  });
+
+  it('gives the lock back when nobody can be told of it', async () => {
+    const directory = temporaryDirectory();
+    await using store = await openSqliteStore(directory);
+    const db = openDatabase(join(directory, 'state.db'));
+    db.exec('ALTER TABLE leases RENAME TO other');
+    await expect(lock(store, 'web-stack')).rejects.toThrow(StateError);
+    expect(readdirSync(join(directory, 'locks'))).toEqual([]);
+    db.exec('ALTER TABLE other RENAME TO leases');
+    db.close();
+    await using _mine = await lock(store, 'web-stack');
   });
 
   it('is freed with its store', async () => {
