@@ -94,17 +94,17 @@ export function putProgram(run: Pick<ScriptRun, 'base' | 'files'>, nonce: string
     PROCESSES,
     LAUNCH,
     PLACE,
-    completeFunction(files.needs),
+    stagedFunction(files.needs),
     'directories',
     '[ -d "$work" ] || mkdir -p -- "$work" || exit 1',
-    'complete || {\nsay missing\nexit 0\n}',
+    'staged || {\nsay missing\nexit 0\n}',
     ...files.commands.map((command) => `${command} || exit 1`),
     'say end',
   ];
   return { stdin: program(text.join('\n')), stage: { uploads: [files.blobs] } };
 }
 
-/** `complete`, `prepare` and `launch` for one script. */
+/** `staged`, `prepare` and `launch` for one script. */
 function scriptFunctions(
   run: Try,
   outputs: boolean,
@@ -135,7 +135,7 @@ function scriptFunctions(
 
   const functions = [
     PLACE,
-    completeFunction([...files.needs, ...(tree ? [`${home}.ready`] : [])]),
+    stagedFunction([...files.needs, ...(tree ? [`${home}.ready`] : [])]),
     'prepare() {',
     ...prepare,
     '}',
@@ -146,6 +146,7 @@ function scriptFunctions(
     'export PLAN_ATTRIBUTES="$dir/attributes.json"',
     ...(outputs ? ['export PLAN_OUTPUT="$dir/outputs"'] : []),
     ...variables,
+    'trap - HUP INT TERM',
     'exec "$@"',
     '}',
   ].join('\n');
@@ -164,7 +165,14 @@ function placeOrWrite(
   entry: ScriptPayload['entries'][number],
   write: 'always' | 'once',
 ): ShellText {
-  return write === 'always' ? `${print(entry.bytes)} >${path}` : placeCommand(path, entry);
+  if (write === 'once') return placeCommand(path, entry);
+  return `${print(entry.bytes)} >${path}${mayCallItself(entry.bytes) ? ` && chmod 700 ${path}` : ''}`;
+}
+
+/** Whether a script may want to be executable: most need not be, and it costs a process. */
+function mayCallItself(content: Buffer): boolean {
+  const text = content.toString('latin1');
+  return !/^#![^\n]*sh\b/.test(text) || /\$0|\$\{0|BASH_SOURCE/.test(text);
 }
 
 /** Commands that put the run's files in place, and what they need to be staged. */
@@ -198,9 +206,9 @@ function targetWord(path: string): ShellText {
   return `"$work/"${quote(utf8(path))}`;
 }
 
-function completeFunction(needs: readonly string[]): ShellText {
+function stagedFunction(needs: readonly string[]): ShellText {
   const tests = needs.map((path) => `[ -e "$HOME/$base/${path}" ] || return`);
-  return ['complete() {', ...tests, ':', '}'].join('\n');
+  return ['staged() {', ...tests, ':', '}'].join('\n');
 }
 
 /**

@@ -106,6 +106,17 @@ export async function supervised(
     },
   });
 
+  /** A channel that was refused while the run went on is asked for again. */
+  async function finishLog(): Promise<void> {
+    try {
+      await follow().finish();
+    } catch (error) {
+      if (!(error instanceof ConnectionError) || error.problem !== 'failed') throw error;
+      follower = undefined;
+      await follow().finish();
+    }
+  }
+
   try {
     const command = program.command([...program.shell, '-s']);
     const result = await connection.exec(command, { signal: both, stdin: program.stdin, onStdout });
@@ -119,7 +130,7 @@ export async function supervised(
       throw new ConnectionError('failed', `Cannot start a script: ${lastLine(result.stderr)}`);
     }
     if (end.kind === 'missing' || end.kind === 'none') return end;
-    if (report.log === undefined) await follow().finish();
+    if (report.log === undefined) await finishLog();
     return end.kind === 'exited' && report.outputs ? { ...end, outputs: Buffer.concat(report.outputs) } : end;
   } finally {
     clearTimeout(timer);

@@ -24,15 +24,21 @@ say() {
 pause() {
   sleep "$1" 2>/dev/null || sleep 1
 }
-process() {
-  state=- start=-
-  { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
-  set -- \${line##*) }
+fields() {
   state=$1 start=\${20}
 }
+process() {
+  state=- start=-
+  { read -r line <"/proc/$1/stat"; } 2>/dev/null && fields \${line##*) }
+}
 identify() {
-  { read -r pid line </proc/self/stat; } 2>/dev/null || pid=$(exec sh -c 'echo $PPID')
-  process "$pid"
+  state=- start=-
+  if { read -r line </proc/self/stat; } 2>/dev/null; then
+    pid=\${line%% *}
+    fields \${line##*) }
+  else
+    pid=$(exec sh -c 'echo $PPID')
+  fi
 }
 alive() {
   [ "$3" = "$boot" ] || return 1
@@ -54,39 +60,36 @@ directories() {
   mask=$(umask)
   umask 077
   cd || exit 1
-  runs=$HOME/$base/runs work=$HOME/$base/work
-  home=$HOME
+  runs=$HOME/$base/runs work=$HOME/$base/work home=$HOME
   if [ -n "$owner" ]; then
     eval "home=~$owner"
     work=$home/$base/work
     [ -d "$work" ] || su -s /bin/sh -c 'umask 077; mkdir -p -- "$0"' -- "$owner" "$work" || exit 1
   fi
 }
-begin() {
-  trap - HUP INT TERM
-  identify
-  record
-  cd "$work" || exit 126
-  unset OLDPWD
-  umask "$mask"
-}
 leader() {
   for leader in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid /usr/bin/perl /usr/local/bin/perl; do
     [ -x "$leader" ] && return
   done
   leader=
+  set -m 2>/dev/null
 }
-`;
+begin() {
+  identify
+  record
+  cd "$work" || exit 126
+  unset OLDPWD
+  umask "$mask"
+}`;
 
-/** Calls what is in `$@` as the leader of a session of its own, if the machine has a program for that. */
+/** Puts in front of `$@` what makes it the leader of a session of its own, if the machine has a program for that. */
 export const LEAD: ShellText = `
-  leader
   case $leader in
     */setsid) set -- "$leader" "$@" ;;
     */perl) set -- "$leader" -e 'use POSIX; setsid(); exec { $ARGV[0] } @ARGV or exit 126' "$@" ;;
   esac`;
 
-/** Needs `complete`, `prepare` and `launch`, which a program for one script defines. */
+/** Needs `staged`, `prepare` and `launch`, which a program for one script defines. */
 export const SUPERVISE: ShellText = `
 record() {
   printf '%s %s %s\\n' "$pid" "$start" "$boot" >"$dir/group"
@@ -94,6 +97,7 @@ record() {
 supervise() {
   trap '' HUP INT TERM
   identify
+  leader
   set -C
   { printf '%s %s %s\\n' "$pid" "$start" "$boot" >claim; } 2>/dev/null || exit 97
   set +C
@@ -112,7 +116,7 @@ run() {
   cd "$dir" || exit 1
   whole=
   if ! [ -e claim ]; then
-    complete || {
+    staged || {
       say missing
       exit 0
     }
@@ -194,11 +198,12 @@ attempt() {
   dir=$HOME/$base/attempts/$name
   [ -d "$dir/script" ] && [ -d "$work" ] || mkdir -p -- "$dir/script" "$work" || exit 1
   cd "$dir" || exit 1
-  complete || {
+  staged || {
     say missing
     exit 0
   }
   prepare || exit 1
+  leader
   say started
   (launch) </dev/null 2>&1
   say exit "$?"

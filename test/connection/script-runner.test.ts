@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConnectionError } from '../../src/connection/connection.ts';
 import type { Connection } from '../../src/connection/connection.ts';
 import { openConnection } from '../../src/connection/open.ts';
 import type { ScriptRun } from '../../src/connection/script-runner.ts';
@@ -122,7 +123,7 @@ describe.skipIf(missing !== undefined)(
 
       it('run() gives a script the environment of a login, /dev/null to read, and nothing else of its own', async () => {
         const { log } = await run(
-          'env; echo "stdin $(cat | wc -c)"; umask; ls -l /proc/$$/fd | grep -c "pipe:"; grep SigIgn /proc/$$/status',
+          'env; echo "stdin $(cat | wc -c)"; umask; ls -l /proc/$$/fd >fds; grep -c "pipe:" fds; rm fds; grep SigIgn /proc/$$/status',
           {
             env: {
               GIVEN: 'yes',
@@ -619,6 +620,65 @@ describe.skipIf(missing !== undefined)(
           onOutput: () => undefined,
         });
         expect(execs).toBe(4);
+      });
+
+      it.each([
+        ['perl', ['dash'], '/usr/bin/perl'],
+        ['job control', ['bash', '--posix'], ''],
+      ])(
+        'gives a script a process group of its own by %s where there is no setsid',
+        async (_by, shell, leaders) => {
+          const poor: Connection = {
+            ...connection,
+            exec: (command, options) => {
+              const stdin = Buffer.isBuffer(options.stdin)
+                ? Buffer.from(
+                    options.stdin.toString('latin1').replace(/(?<=for leader in )[^;]*/, leaders),
+                    'latin1',
+                  )
+                : options.stdin;
+              return connection.exec(command, { ...options, ...(stdin && { stdin }) });
+            },
+          };
+          const chosen = createScriptRunner({ shell });
+          const given = scriptRun(
+            'read -r pid comm state ppid group rest </proc/self/stat; echo $(($$ == group)); sleep 30 & echo $! >mine; wait',
+          );
+          const output = collector();
+          const running = chosen.run(poor, given, { signal: never, onOutput: output.onOutput });
+          await until(`[ -s ${at('work/mine')} ]`);
+          await chosen.stop(poor, { ...given, names: [given.name] }, { signal: never });
+          expect(await running).toMatchObject({ exitCode: 143 });
+          expect([output.text(), await alive('work/mine')]).toEqual(['1\n', false]);
+          await connection.exec(`rm ${at('work/mine')}`, { signal: never });
+        },
+      );
+
+      it('lets a script call itself', async () => {
+        const output = collector();
+        const run = scriptRun('[ -n "$1" ] || exec "$0" again\necho "$1"');
+        await runner.run(connection, run, { signal: never, onOutput: output.onOutput });
+        expect(output.text()).toBe('again\n');
+      });
+
+      it('asks again for the channel that follows a log when it was refused', async () => {
+        let refused = 0;
+        const busy: Connection = {
+          ...connection,
+          exec: (command, options) => {
+            if (!command.includes('tail') || refused > 0) return connection.exec(command, options);
+            refused += 1;
+            return Promise.reject(new ConnectionError('failed', 'no channel'));
+          },
+        };
+        const output = collector();
+        const run = scriptRun('echo 1; sleep 0.5; echo 2');
+        await connection.exec(
+          `mkdir -p ${at(`runs/${run.name}`)} && touch ${at(`runs/${run.name}/followed`)}`,
+          { signal: never },
+        );
+        await runner.run(busy, run, { signal: never, onOutput: output.onOutput });
+        expect([refused, output.text()]).toEqual([1, '1\n2\n']);
       });
 
       it('passes a script of a payload on under its own name', async () => {
