@@ -3,7 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { StateError } from '../../errors.ts';
 import { ensureKeyPair } from '../../keys.ts';
 import { ProviderError } from '../provider.ts';
-import type { Cancel, Observation, PowerAnswer, Provider } from '../provider.ts';
+import type {
+  Cancel,
+  LaunchRequest,
+  Observation,
+  PowerAnswer,
+  Provider,
+  ProviderProblem,
+} from '../provider.ts';
 import type { Power } from './control.ts';
 import { createHostClient } from './host-client.ts';
 import { hostScript } from './host-process.ts';
@@ -44,21 +51,13 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
 
   return {
     type: 'local',
-    batchLimit: 10_000,
+    batchLimit: 1_000,
     consistencyDelay: 0,
     /** A look at many machines costs more than one at few. */
     get pollInterval() {
       return Math.min(LONGEST_POLL, Math.max(SHORTEST_POLL, described / 4));
     },
-    check: (requests) =>
-      Promise.resolve(
-        requests.flatMap((request) => {
-          const read = readOptions(request);
-          return read.kind === 'problem'
-            ? [{ service: request.service, message: read.message, hint: read.hint }]
-            : [];
-        }),
-      ),
+    check: (requests) => Promise.resolve(requests.flatMap(problemsOf)),
     async prepare(_tags, { signal }) {
       await Promise.resolve();
       signal.throwIfAborted();
@@ -94,6 +93,13 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
       return Promise.resolve();
     },
   };
+}
+
+function problemsOf(request: LaunchRequest): readonly ProviderProblem[] {
+  const read = readOptions(request);
+  return read.kind === 'problem'
+    ? [{ service: request.service, message: read.message, hint: read.hint }]
+    : [];
 }
 
 function inherited(

@@ -51,7 +51,7 @@ const ALGORITHMS: Algorithms = {
 
 /** Serves SSH on sockets that someone else accepted. Whatever a client sends only ends its own connection. */
 export function createSshServer(identity: SshIdentity, handlers: SshHandlers): (socket: Socket) => void {
-  const graces = new Map<string, NodeJS.Timeout>();
+  const peers = new Map<string, { readonly socket: Socket; readonly grace: NodeJS.Timeout }>();
   const server = new ssh2.Server({
     hostKeys: [privateKeyFile(identity.hostKey)],
     algorithms: ALGORITHMS,
@@ -61,9 +61,10 @@ export function createSshServer(identity: SshIdentity, handlers: SshHandlers): (
   });
   const isAllowed = gatekeeper(identity);
   server.on('connection', (client, { ip, port }) => {
-    // A broken client is no news: `close` follows every error.
-    client.on('error', () => client.end());
-    client.on('ready', () => clearTimeout(graces.get(`${ip}:${port}`)));
+    const peer = peers.get(`${ip}:${port}`);
+    // A broken client is no news, and need not agree to part.
+    client.on('error', () => peer?.socket.destroySoon());
+    client.on('ready', () => clearTimeout(peer?.grace));
     client.on('authentication', (context) => {
       if (isAllowed(context)) context.accept();
       else context.reject(['publickey']);
@@ -73,10 +74,11 @@ export function createSshServer(identity: SshIdentity, handlers: SshHandlers): (
   });
   return (socket) => {
     const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
-    graces.set(peer, setTimeout(() => socket.destroy(), LOGIN_GRACE).unref());
+    const grace = setTimeout(() => socket.destroy(), LOGIN_GRACE).unref();
+    peers.set(peer, { socket, grace });
     socket.once('close', () => {
-      clearTimeout(graces.get(peer));
-      graces.delete(peer);
+      clearTimeout(grace);
+      peers.delete(peer);
     });
     socket.setNoDelay(true);
     server.injectSocket(socket);

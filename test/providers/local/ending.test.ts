@@ -193,7 +193,7 @@ describe('image', () => {
 
   it('that cannot be copied ends the machine, and says why', async () => {
     const broken = mkdtempSync(join(tmpdir(), 'plan image-'));
-    execFileSync('mkfifo', [join(broken, 'pipe')]);
+    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', join(broken, 'pipe')]);
     const [id = ''] = await machines.launch(1, { image: broken });
     const { reason } = await machines.until(id, 'terminated');
     expect(reason).toContain('Cannot make its home: ');
