@@ -21,6 +21,6 @@ export { archivedSources } from './sources.ts';
 export type { DeploymentState } from './state/deployment-state.ts';
 export { createLogs } from './state/log-files.ts';
 export { openSqliteStore } from './state/sqlite-store.ts';
-export type { StatusDocument } from './state/status.ts';
+export type { LevelStatus, MachineStatus, ServiceStatus, StatusDocument } from './state/status.ts';
 export { statusDocument } from './state/status.ts';
 export type { Store } from './state/store.ts';

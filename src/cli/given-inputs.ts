@@ -30,6 +30,6 @@ export function planOf(context: Context, { plan, problems, warnings }: Resolved)
   );
 }
 
-export function tellWarnings(context: Context, warnings: readonly Problem[]): void {
+function tellWarnings(context: Context, warnings: readonly Problem[]): void {
   if (warnings.length > 0 && !context.flags.quiet) tell(context, `Warnings:\n${formatProblems(warnings)}`);
 }

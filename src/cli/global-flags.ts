@@ -2,7 +2,7 @@ import { parseDuration } from '../duration.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagSpec, Parsed } from './command-spec.ts';
 
-export const PROGRESS = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
+const PROGRESS = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
 export type Progress = (typeof PROGRESS)[number];
 
 /** The flags of every command, after the environment was asked. */

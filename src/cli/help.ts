@@ -41,7 +41,7 @@ export function commandHelp(spec: CommandSpec, globalFlags: readonly FlagSpec[])
 }
 
 /** `-d, --deployment NAME`. */
-export function flagText({ name, short, value }: FlagSpec): string {
+function flagText({ name, short, value }: FlagSpec): string {
   return `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`;
 }
 

@@ -9,8 +9,8 @@ import { createTimeline } from './timeline.ts';
 
 /** More machines than this to which the same happened at about the same time share a line. */
 const MOST_LINES = 20;
-/** Milliseconds that count as the same time. */
-const TOGETHER = 100;
+/** Milliseconds that count as the same time, in a deployment of few machines and of many. */
+const TOGETHER = { few: 100, many: 1_000 } as const;
 
 interface Line {
   readonly at: number;
@@ -58,7 +58,8 @@ export function plainRenderer(options: {
         default:
           event satisfies never;
       }
-      if (waiting.length > 0) timer ??= setTimeout(flush, TOGETHER);
+      if (waiting.length > 0)
+        timer ??= setTimeout(flush, state.machines.size > MOST_LINES ? TOGETHER.many : TOGETHER.few);
     },
     note(message) {
       flush();

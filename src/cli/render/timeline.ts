@@ -13,13 +13,13 @@ export interface Timeline {
   levels(): readonly LevelTime[];
 }
 
-export interface LevelTime {
+interface LevelTime {
   readonly name: string;
   readonly took: number;
   readonly slowest: SlowStep | null;
 }
 
-export interface SlowStep {
+interface SlowStep {
   readonly machine: string;
   readonly step: StepKind;
   readonly took: number;
