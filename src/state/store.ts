@@ -15,12 +15,19 @@ export interface Store extends AsyncDisposable {
   append(state: DeploymentState, facts: readonly Fact[], touched: Touched): Promise<void>;
   /** The state of a deployment from its projection; null: no such deployment. The newest one of that name. */
   load(name: string): Promise<DeploymentState | null>;
-  /** Every deployment, by name. */
+  /** The newest deployment of every name, in the order of names. */
   list(): Promise<readonly DeploymentSummary[]>;
   /** Recorded facts with a number greater than `after`, oldest first. */
-  events(uuid: string, options: { readonly after: number; readonly limit: number }): Promise<readonly RecordedFact[]>;
+  events(
+    uuid: string,
+    options: { readonly after: number; readonly limit: number },
+  ): Promise<readonly RecordedFact[]>;
   /** Takes the lock of a deployment name, waiting up to `timeout` milliseconds. Rejects with `LockedError`. */
-  lock(name: string, holder: Holder, options: { readonly timeout: number; readonly signal: AbortSignal }): Promise<Lock>;
+  lock(
+    name: string,
+    holder: Holder,
+    options: { readonly timeout: number; readonly signal: AbortSignal },
+  ): Promise<Lock>;
   /** Keeps files and directories content-addressed; answers the archive's digest. */
   saveSources(sources: ReadonlyMap<string, SourceEntry>): Promise<string>;
   loadSources(archive: string): Promise<ReadonlyMap<string, SourceEntry>>;
