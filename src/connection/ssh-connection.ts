@@ -66,25 +66,27 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
     return new ConnectionError('lost', `Cannot go on with "${where}": the connection is lost, ${cause()}`);
   }
 
-  /** Opens a channel; one that is no longer wanted when it comes is closed. */
-  async function openChannel(
+  /**
+   * Opens a channel and hands it on at once: all that a short command has to say may come in the same packet. One
+   * that is no longer wanted when it comes is closed.
+   */
+  async function openChannel<T>(
     what: string,
     signal: AbortSignal,
     open: (opened: Opened) => void,
-  ): Promise<SshChannel> {
+    arrived: (channel: SshChannel) => T | Promise<T>,
+  ): Promise<T> {
     signal.throwIfAborted();
     if (!isOpen()) throw lostError();
-    return await new Promise<SshChannel>((resolve, reject) => {
+    return await new Promise<T>((resolve, reject) => {
       const stopListening = onAbort(signal, () => reject(signal.reason as Error));
       function opened(error: Error | undefined, channel: SshChannel): void {
         stopListening();
-        if (error === undefined) {
-          if (signal.aborted) channel.close();
-          resolve(channel);
-        } else if (isOpen()) {
+        if (error !== undefined) {
           const message = `Cannot ${what} on "${where}": ${error.message}`;
-          reject(new ConnectionError('failed', message, { cause: error }));
-        } else reject(lostError());
+          reject(isOpen() ? new ConnectionError('failed', message, { cause: error }) : lostError());
+        } else if (signal.aborted) channel.resume().close();
+        else resolve(arrived(channel));
       }
       try {
         open(opened);
@@ -95,31 +97,27 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
     });
   }
 
-  async function openSession(command: string, signal: AbortSignal): Promise<SshChannel> {
-    for (let tries = 1, pause = FIRST_PAUSE; ; tries += 1, pause *= 2) {
-      try {
-        return await openChannel('run a command', signal, (opened) => client.exec(command, opened));
-      } catch (error) {
-        if (!isRefusedSession(error) || tries === SESSION_TRIES) throw error;
-      }
-      await abortable(delay(pause), signal);
-    }
-  }
-
   async function exec(command: string, options: ExecOptions): Promise<ExecResult> {
-    const release = await sessions.acquire(options.signal);
-    let channel: SshChannel;
-    try {
-      channel = await openSession(command, options.signal);
-    } catch (error) {
-      release();
-      throw error;
+    const { signal } = options;
+    const release = await sessions.acquire(signal);
+    const place = { used: false };
+    const converseWith = (channel: SshChannel): Promise<ExecResult> => {
+      place.used = true;
+      // A cancelled command keeps its place until the server confirms that its channel is closed.
+      channel.once('close', release);
+      return converse(channel, options);
+    };
+    function once(): Promise<ExecResult> {
+      return openChannel('run a command', signal, (opened) => client.exec(command, opened), converseWith);
     }
-    channel.once('close', release);
-    const result = await converse(channel, options);
-    if (!isOpen()) throw lostError();
-    if (result.exitCode !== null || result.exitSignal !== null) return result;
-    throw new ConnectionError('lost', `Cannot go on with "${where}": a command ended without an exit code`);
+    try {
+      const result = await persist(once, signal);
+      if (!isOpen()) throw lostError();
+      if (result.exitCode !== null || result.exitSignal !== null) return result;
+      throw new ConnectionError('lost', `Cannot go on with "${where}": a command ended without an exit code`);
+    } finally {
+      if (!place.used) release();
+    }
   }
 
   const self: Connection = {
@@ -127,10 +125,12 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
     upload: (files, { signal }) => upload(self, files, { signal }),
     download: (path, { signal }) => download(self, path, { signal }),
     async forward({ host, port }, { signal }): Promise<Duplex> {
-      const channel = await openChannel(`reach ${host}:${port}`, signal, (opened) =>
-        client.forwardOut('127.0.0.1', 0, host, port, opened),
+      return await openChannel(
+        `reach ${host}:${port}`,
+        signal,
+        (opened) => client.forwardOut('127.0.0.1', 0, host, port, opened),
+        (channel) => channelStream(channel, () => (isOpen() ? undefined : lostError())),
       );
-      return channelStream(channel, () => (isOpen() ? undefined : lostError()));
     },
     async [Symbol.asyncDispose]() {
       if (isOpen()) {
@@ -142,6 +142,17 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
     },
   };
   return self;
+}
+
+async function persist<T>(open: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 1, pause = FIRST_PAUSE; ; tries += 1, pause *= 2) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!isRefusedSession(error) || tries === SESSION_TRIES) throw error;
+    }
+    await abortable(delay(pause), signal);
+  }
 }
 
 function isRefusedSession(error: unknown): boolean {

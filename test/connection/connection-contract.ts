@@ -68,6 +68,13 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
         }
       });
 
+      it('misses nothing when a whole answer comes in one packet', async () => {
+        proxy.gather = 40;
+        const result = await run('echo all; exit 6');
+        proxy.gather = 0;
+        expect([result.exitCode, String(result.stdout)]).toEqual([6, 'all\n']);
+      });
+
       it('names the signal that ended a command', async () => {
         for (const name of ['KILL', 'TERM']) {
           expect(await run(`kill -s ${name} $$`)).toMatchObject({ exitCode: null, exitSignal: name });

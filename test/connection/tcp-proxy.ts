@@ -9,6 +9,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly accepted: () => number;
   /** Destroys every connection that goes through it. */
   cut(): void;
+  /** Milliseconds for which what the server sends is gathered, to be passed on in one piece. */
+  gather: number;
   /** Called with what the client sends, chunk by chunk, before it is passed on. */
   onClientBytes: ((chunk: Buffer) => void) | undefined;
   /** Called with what the server sends, chunk by chunk, before it is passed on. */
@@ -28,8 +30,15 @@ export async function startTcpProxy(target: {
       sockets.delete(from);
       to.destroy();
     });
+    const gathered: Buffer[] = [];
     from.on('data', (chunk: Buffer) => {
       tell(chunk);
+      if (proxy.gather > 0) {
+        if (gathered.push(chunk) === 1) {
+          setTimeout(() => to.write(Buffer.concat(gathered.splice(0))), proxy.gather);
+        }
+        return;
+      }
       if (!to.destroyed && !to.write(chunk)) {
         from.pause();
         to.once('drain', () => from.resume());
@@ -47,6 +56,7 @@ export async function startTcpProxy(target: {
   const proxy: TcpProxy = {
     port: (server.address() as AddressInfo).port,
     accepted: () => accepted,
+    gather: 0,
     cut: () => sockets.forEach((socket) => socket.destroy()),
     onClientBytes: undefined,
     onServerBytes: undefined,
