@@ -31,5 +31,6 @@ export function planOf(context: Context, { plan, problems, warnings }: Resolved)
 }
 
 function tellWarnings(context: Context, warnings: readonly Problem[]): void {
-  if (warnings.length > 0 && !context.flags.quiet) tell(context, `Warnings:\n${formatProblems(warnings)}`);
+  if (warnings.length > 0 && !context.flags.quiet)
+    tell(context, `Warnings:\n${formatProblems(warnings).trimEnd()}`);
 }

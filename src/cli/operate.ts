@@ -11,7 +11,7 @@ import { performTask } from './perform-task.ts';
 import { progressOf } from './render/choose.ts';
 import type { JsonLine } from './render/json.ts';
 import { writeJsonLine } from './render/json.ts';
-import { failedMachines } from './render/report.ts';
+import { failedMachines } from './render/failure-report.ts';
 import { isAbort, watchStop } from './stopping.ts';
 import { reportTask } from './task-report.ts';
 import { version } from './version.ts';

@@ -1,6 +1,8 @@
 import { systemClock } from '../clock.ts';
 import type { OperationResult, Wiring } from '../engine/operation.ts';
+import { OperationError } from '../errors.ts';
 import type { OperationKind, Outcome } from '../fact.ts';
+import { ProviderError } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { openSqliteStore } from '../state/sqlite-store.ts';
 import type { Context } from './context.ts';
@@ -65,7 +67,8 @@ export async function performTask(
     result = await Promise.race([withStoreAndWiring(context, observe, task, signal), patience.ranOut]);
     abandoned = result === null;
   } catch (error) {
-    if (!isAbort(error, signal)) throw error;
+    if (!isAbort(error, signal))
+      throw error instanceof ProviderError ? new OperationError(error.message) : error;
   } finally {
     signal.removeEventListener('abort', onStop);
     renderer.finish(result);

@@ -5,7 +5,8 @@ import { tell } from './context.ts';
 import { displayPath, stateDirectoryOf } from './deployments.ts';
 import type { Performed } from './perform-task.ts';
 import { progressOf } from './render/choose.ts';
-import { failureReport, interruptedReport, readyReport } from './render/report.ts';
+import { failureReport, interruptedReport } from './render/failure-report.ts';
+import { readyReport } from './render/ready-report.ts';
 import { styleOf } from './render/style.ts';
 
 /** Tells people how a task ended: failures always, success unless they want quiet. */

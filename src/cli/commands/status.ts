@@ -45,9 +45,9 @@ export function statusText(document: StatusDocument, { now, cwd, style }: TextOp
     lines.push('', `${style.bold(level.name)}  ${coloured(level.state, style)}`);
     for (const service of level.services) {
       const { name, ready, count, min } = service;
-      const wanted = min === count ? `${count}` : `${min} to ${count}`;
+      const enough = min === count ? '' : ` (at least ${min})`;
       lines.push(
-        `  ${name}  ${ready} of ${wanted} ready${service.state === 'ready' ? '' : `, ${coloured(service.state, style)}`}`,
+        `  ${name}  ${ready} of ${count} ready${enough}${service.state === 'ready' ? '' : `, ${coloured(service.state, style)}`}`,
       );
       for (const machine of service.machines) lines.push(...machineLines(machine));
     }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { failureReport, interruptedReport, readyReport } from '../../../src/cli/render/report.ts';
+import { failureReport, interruptedReport } from '../../../src/cli/render/failure-report.ts';
+import { readyReport } from '../../../src/cli/render/ready-report.ts';
 import { styleOf } from '../../../src/cli/render/style.ts';
 import { createTimeline } from '../../../src/cli/render/timeline.ts';
 import { collector } from '../command.ts';
@@ -52,6 +53,25 @@ describe('readyReport()', () => {
       '      plan down web-stack',
     ]);
   });
+});
+
+it('readyReport() names the machines beyond min that failed', () => {
+  const timeline = createTimeline(START);
+  const own = story({ app: { web: 7 } }, (event, state) => timeline.note(event, state));
+  own.launch('web', 7);
+  readyMachine(own, 'web-0');
+  for (let i = 1; i < 7; i += 1) own.fail(`web-${i}`, 'bootstrap', 100);
+  const lines = readyReport(own.state, timeline, own.now(), OPTIONS);
+  expect(lines[0]).toBe('✔ web-stack is ready in 0.4s: 1 level, 1 machine (6 fewer than asked for)');
+  expect(lines.slice(5, 12)).toEqual([
+    'Not ready, and not needed:',
+    '  web-1  bootstrap failed: The script ended with exit code 3',
+    '  web-2  bootstrap failed: The script ended with exit code 3',
+    '  web-3  bootstrap failed: The script ended with exit code 3',
+    '  web-4  bootstrap failed: The script ended with exit code 3',
+    '  web-5  bootstrap failed: The script ended with exit code 3',
+    '  … and 1 more: plan status web-stack',
+  ]);
 });
 
 describe('failureReport()', () => {

@@ -1,5 +1,4 @@
-import { formatDuration } from '../../duration.ts';
-import type { LevelRecord, OperationKind } from '../../fact.ts';
+import type { OperationKind } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
 import type { Machine } from '../../machine.ts';
 import type { DeploymentState } from '../../state/deployment-state.ts';
@@ -7,7 +6,6 @@ import { machineState } from '../../state/machine-state.ts';
 import { countOf } from './happening.ts';
 import type { NextCommands } from './next-commands.ts';
 import type { Style } from './style.ts';
-import type { Timeline } from './timeline.ts';
 
 /** More machines than this are counted, not listed. */
 const LISTED_MACHINES = 12;
@@ -21,63 +19,6 @@ export interface ReportOptions {
   readonly next: NextCommands;
   /** The path of a log as it is shown. */
   logPath(path: string): string;
-}
-
-/** What is ready, by level, with addresses, and where the time went. */
-export function readyReport(
-  state: DeploymentState,
-  timeline: Timeline,
-  now: number,
-  { style, next }: ReportOptions,
-): readonly string[] {
-  const machines = wantedByService(state);
-  const levels = state.plan?.levels ?? [];
-  const ready = [...machines.values()].flat().filter((machine) => machine.stage === 'ready').length;
-  const asked = levels.flatMap(({ services }) => services).reduce((sum, { max }) => sum + max, 0);
-  const short = ready < asked ? ` (${asked - ready} fewer than asked for)` : '';
-  const took = formatDuration(Math.max(0, now - timeline.startedAt));
-  return [
-    `${style.good('✔')} ${style.bold(state.name)} is ready in ${took}: ${countOf(levels.length, 'level')}, ${countOf(ready, 'machine')}${short}`,
-    ...levels.flatMap((level) => ['', `  ${style.bold(level.name)}`, ...readyLines(level, machines)]),
-    ...timeLines(timeline, style),
-    '',
-    `Next: ${next.status}`,
-    `      ${next.down}`,
-  ];
-}
-
-function readyLines(
-  { services }: LevelRecord,
-  machines: ReadonlyMap<string, readonly Machine[]>,
-): readonly string[] {
-  return services.flatMap(({ name, max }) => {
-    const ready = (machines.get(name) ?? []).filter((machine) => machine.stage === 'ready');
-    const [first] = ready;
-    if (first === undefined) return [`    ${name}  ${max === 0 ? 'no machines asked for' : 'none ready'}`];
-    if (ready.length <= LISTED_MACHINES)
-      return ready.map((machine) => `    ${machine.name}  ${machine.addresses?.address ?? '-'}`);
-    const last = ready.at(-1) ?? first;
-    return [
-      `    ${name}  ${countOf(ready.length, 'machine')}: ${first.name} ${first.addresses?.address ?? '-'} … ${last.name} ${last.addresses?.address ?? '-'}`,
-    ];
-  });
-}
-
-function timeLines(timeline: Timeline, style: Style): readonly string[] {
-  const levels = timeline.levels();
-  if (levels.length === 0) return [];
-  const width = Math.max(...levels.map(({ name }) => name.length));
-  return [
-    '',
-    'Where the time went:',
-    ...levels.map(({ name, took, slowest }) => {
-      const slow =
-        slowest === null
-          ? ''
-          : style.dim(`  slowest: ${slowest.step} of ${slowest.machine}, ${formatDuration(slowest.took)}`);
-      return `  ${name.padEnd(width)}  ${formatDuration(took).padStart(6)}${slow}`;
-    }),
-  ];
 }
 
 /** What failed where, what is still there, and the next command to run. */
@@ -172,16 +113,4 @@ function leftLines(state: DeploymentState): readonly string[] {
   const shown = names.slice(0, LISTED_MACHINES).join(', ');
   const more = names.length > LISTED_MACHINES ? ` and ${names.length - LISTED_MACHINES} more` : '';
   return [`Still running: ${countOf(left.length, 'machine')} (${shown}${more})`];
-}
-
-function wantedByService(state: DeploymentState): Map<string, Machine[]> {
-  const services = new Map<string, Machine[]>();
-  for (const machine of state.machines.values()) {
-    if (!machine.wanted) continue;
-    const machines = services.get(machine.service);
-    if (machines === undefined) services.set(machine.service, [machine]);
-    else machines.push(machine);
-  }
-  for (const machines of services.values()) machines.sort((a, b) => a.index - b.index);
-  return services;
 }
