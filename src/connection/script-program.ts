@@ -29,7 +29,7 @@ type Try = Omit<ScriptRun, 'name' | 'stopFirst' | 'outputs'>;
 export function runProgram(run: ScriptRun, nonce: string): Program {
   const first = run.stopFirst.map((name) => utf8(name)).join(' ');
   const variables = { nonce, base: run.base, name: run.name, first, outputs: run.outputs ? '1' : '' };
-  const { stage, functions } = scriptFunctions(run, run.outputs, 'always');
+  const { stage, functions } = scriptFunctions(run, run.outputs);
   const text = [
     assign(variables),
     PROCESSES,
@@ -47,7 +47,7 @@ export function runProgram(run: ScriptRun, nonce: string): Program {
 /** Runs a script once, printing to the channel. */
 export function attemptProgram(run: Try, nonce: string): Program {
   const name = digest(run.script.entries, run.attributes);
-  const { stage, functions } = scriptFunctions(run, false, 'once');
+  const { stage, functions } = scriptFunctions(run, false);
   const text = [
     assign({ nonce, base: run.base, name }),
     PROCESSES,
@@ -104,11 +104,10 @@ export function putProgram(run: Pick<ScriptRun, 'base' | 'files'>, nonce: string
   return { stdin: program(text.join('\n')), stage: { uploads: [files.blobs] } };
 }
 
-/** `staged`, `prepare` and `launch` for one script. */
+/** `staged`, `inscribe`, `prepare` and `launch` for one script. */
 function scriptFunctions(
   run: Try,
   outputs: boolean,
-  write: 'always' | 'once',
 ): { readonly stage: Stage; readonly functions: ShellText } {
   const { script } = run;
   const files = fileCommands(run);
@@ -116,19 +115,9 @@ function scriptFunctions(
   const home = `scripts/${digest(script.entries, '')}`;
   const place: ShellText = tree ? `"$HOME/$base/${home}/"` : '"$dir/script/"';
   const path = `${place}${quote(utf8(tree ? script.main : baseName(script.main)))}`;
-
-  const own = [
-    ...(tree ? [] : script.entries.map((entry) => placeOrWrite(path, entry, write))),
-    write === 'always'
-      ? `${print(Buffer.from(run.attributes))} >"$dir/attributes.json"`
-      : `place "$dir/attributes.json" 600 ${print(Buffer.from(run.attributes))}`,
-  ];
-  const prepare = [
-    ...(write === 'once' ? ['if ! [ -e ready ]; then'] : []),
-    ...own.map(orReturn),
-    ...(write === 'once' ? [': >ready', 'fi'] : []),
-    ...files.commands.map(orReturn),
-    ':',
+  const inscribe = [
+    ...(tree ? [] : script.entries.map((entry) => writeCommand(path, entry.bytes))),
+    `${print(Buffer.from(run.attributes))} >"$dir/attributes.json"`,
   ];
   const variables = Object.entries(run.env).map(([name, value]) => exportCommand(name, value));
   const args = run.args.map((value, index) => argument(value, index));
@@ -136,8 +125,12 @@ function scriptFunctions(
   const functions = [
     PLACE,
     stagedFunction([...files.needs, ...(tree ? [`${home}.ready`] : [])]),
+    'inscribe() {',
+    ...inscribe.map(orReturn),
+    '}',
     'prepare() {',
-    ...prepare,
+    ...files.commands.map(orReturn),
+    ':',
     '}',
     'launch() {',
     'begin',
@@ -160,13 +153,8 @@ function orReturn(command: ShellText): ShellText {
   return `${command} || return`;
 }
 
-function placeOrWrite(
-  path: ShellText,
-  entry: ScriptPayload['entries'][number],
-  write: 'always' | 'once',
-): ShellText {
-  if (write === 'once') return placeCommand(path, entry);
-  return `${print(entry.bytes)} >${path}${mayCallItself(entry.bytes) ? ` && chmod 700 ${path}` : ''}`;
+function writeCommand(path: ShellText, content: Buffer): ShellText {
+  return `${print(content)} >${path}${mayCallItself(content) ? ` && chmod 700 ${path}` : ''}`;
 }
 
 /** Whether a script may want to be executable: most need not be, and it costs a process. */

@@ -89,7 +89,7 @@ export const LEAD: ShellText = `
     */perl) set -- "$leader" -e 'use POSIX; setsid(); exec { $ARGV[0] } @ARGV or exit 126' "$@" ;;
   esac`;
 
-/** Needs `staged`, `prepare` and `launch`, which a program for one script defines. */
+/** Needs `staged`, `inscribe`, `prepare` and `launch`, which a program for one script defines. */
 export const SUPERVISE: ShellText = `
 record() {
   printf '%s %s %s\\n' "$pid" "$start" "$boot" >"$dir/group"
@@ -101,7 +101,7 @@ supervise() {
   set -C
   { printf '%s %s %s\\n' "$pid" "$start" "$boot" >claim; } 2>/dev/null || exit 97
   set +C
-  if prepare 2>problem; then
+  if { inscribe && prepare; } 2>problem; then
     [ -n "$outputs" ] && : >outputs
     (launch) >>log 2>&1
     printf '%s\\n' "$?" >exit
@@ -189,10 +189,34 @@ attach() {
   report
 }`;
 
-/** A try that prints to the channel itself; needs what `SUPERVISE` needs. */
+/**
+ * A try that prints to the channel itself; needs what `SUPERVISE` needs. Tries share one directory by content: the
+ * first writes it, another that comes meanwhile waits.
+ */
 export const ATTEMPT: ShellText = `
 record() {
   say group "$pid" "$start" "$boot"
+}
+written() {
+  inscribe && : >ready
+}
+inscribed() {
+  rounds=0
+  until [ -e ready ]; do
+    set -C
+    if { printf '' >writing; } 2>/dev/null; then
+      set +C
+      written
+      return
+    fi
+    set +C
+    rounds=$((rounds + 1))
+    if [ "$rounds" -gt 20 ]; then
+      written
+      return
+    fi
+    pause 0.1
+  done
 }
 attempt() {
   dir=$HOME/$base/attempts/$name
@@ -202,7 +226,7 @@ attempt() {
     say missing
     exit 0
   }
-  prepare || exit 1
+  inscribed && prepare || exit 1
   leader
   say started
   (launch) </dev/null 2>&1

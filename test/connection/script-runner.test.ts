@@ -420,6 +420,25 @@ describe.skipIf(missing !== undefined)(
         }
       });
 
+      it('attempt() of many at once, for the first time, run a whole script each', async () => {
+        const text = `echo ${'x'.repeat(20_000)} | wc -c # ${shell.join(' ')}`;
+        const tries = await Promise.all(Array.from({ length: 8 }, () => attempt(text)));
+        for (const { end, log } of tries)
+          expect([end, log.toString()]).toEqual([{ kind: 'exited', exitCode: 0, outputs: null }, '20001\n']);
+      });
+
+      it('attempt() writes a script that another try left half written', async () => {
+        const given = scriptRun(`echo whole # ${shell.join(' ')}`);
+        await runner.attempt(connection, given, { signal: never, onOutput: () => undefined });
+        await connection.exec(
+          `cd ${at('attempts')} && d=$(ls -t | head -n 1) && rm $d/ready && : >$d/script/script.sh`,
+          { signal: never },
+        );
+        const output = collector();
+        await runner.attempt(connection, given, { signal: never, onOutput: output.onOutput });
+        expect(output.text()).toBe('whole\n');
+      });
+
       it('attempt() does not wait for what a script leaves behind', async () => {
         const begun = Date.now();
         const { end } = await attempt('sleep 5 & echo $! >behind; exit 2');
