@@ -1,4 +1,5 @@
-import type { ArgumentSpec, CommandSpec } from './command-spec.ts';
+import type { ArgumentSpec } from './command-shape.ts';
+import type { CommandSpec } from './command-spec.ts';
 
 const PLAN: ArgumentSpec = { name: 'PLAN', required: true, many: false, completes: 'files' };
 const NAME: ArgumentSpec = { name: 'NAME', required: false, many: false, completes: 'deployments' };

@@ -1,4 +1,4 @@
-import type { Parsed } from './command-spec.ts';
+import type { CommandShape, Parsed } from './command-shape.ts';
 import type { GlobalFlags } from './global-flags.ts';
 import type { Io } from './io.ts';
 
@@ -7,6 +7,8 @@ export interface Context {
   readonly io: Io;
   readonly flags: GlobalFlags;
   readonly args: readonly string[];
+  /** All there are, in the order of help. */
+  readonly commands: readonly CommandShape[];
   /** The command's own flags. */
   readonly options: Parsed;
 }

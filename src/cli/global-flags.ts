@@ -1,6 +1,6 @@
 import { parseDuration } from '../duration.ts';
 import { UsageError } from '../errors.ts';
-import type { FlagSpec, Parsed } from './command-spec.ts';
+import type { FlagSpec, Parsed } from './command-shape.ts';
 
 const PROGRESS = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
 export type Progress = (typeof PROGRESS)[number];

@@ -1,9 +1,9 @@
-import type { CommandSpec, FlagSpec } from './command-spec.ts';
+import type { CommandShape, FlagSpec } from './command-shape.ts';
 import { variableOf } from './global-flags.ts';
 import { table } from './table.ts';
 
 /** The help of plan itself. */
-export function programHelp(commands: readonly CommandSpec[], globalFlags: readonly FlagSpec[]): string {
+export function programHelp(commands: readonly CommandShape[], globalFlags: readonly FlagSpec[]): string {
   const shown = commands.filter((spec) => !spec.hidden);
   return lines([
     'plan - brings up levels of services, verified machine by machine, and remembers what it did',
@@ -24,7 +24,7 @@ export function programHelp(commands: readonly CommandSpec[], globalFlags: reado
 }
 
 /** The help of one command: 24 lines at most. */
-export function commandHelp(spec: CommandSpec, globalFlags: readonly FlagSpec[]): string {
+export function commandHelp(spec: CommandShape, globalFlags: readonly FlagSpec[]): string {
   const own = spec.flags.map((flag) => [flagText(flag), flag.summary]);
   return lines([
     `Usage: plan ${[spec.name, ...spec.arguments.map(argumentText)].join(' ')} [flags]`,
@@ -45,7 +45,7 @@ function flagText({ name, short, value }: FlagSpec): string {
   return `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`;
 }
 
-function argumentText({ name, required, many }: CommandSpec['arguments'][number]): string {
+function argumentText({ name, required, many }: CommandShape['arguments'][number]): string {
   const text = `${name}${many ? '…' : ''}`;
   return required ? text : `[${text}]`;
 }

@@ -1,6 +1,7 @@
 import { Command as Parser, CommanderError, Option } from 'commander';
 import { UsageError } from '../errors.ts';
-import type { CommandSpec, FlagSpec, Parsed } from './command-spec.ts';
+import type { FlagSpec, Parsed } from './command-shape.ts';
+import type { CommandSpec } from './command-spec.ts';
 
 /** What a command line asks for. */
 export type Invocation =

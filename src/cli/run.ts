@@ -26,7 +26,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
         const { args, options } = invocation;
         const flags = readGlobalFlags(invocation.globals, io.env);
         const command = await invocation.spec.load();
-        return await command({ io, flags, args, options });
+        return await command({ io, flags, args, options, commands: COMMANDS });
       }
       default:
         return invocation satisfies never;

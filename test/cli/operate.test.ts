@@ -32,6 +32,7 @@ it('operate() ends the process when an interrupted operation does not end in tim
     flags: readGlobalFlags(invocation.globals, {}),
     args: invocation.args,
     options: invocation.options,
+    commands: COMMANDS,
   };
   let release: () => void = () => undefined;
   const code = await operate(context, 'down', () =>

@@ -1,5 +1,5 @@
-import type { ArgumentSpec, Command, CommandSpec, Completes, FlagSpec } from '../command-spec.ts';
-import { COMMANDS } from '../commands.ts';
+import type { ArgumentSpec, CommandShape, Completes, FlagSpec } from '../command-shape.ts';
+import type { Command } from '../command-spec.ts';
 import { COMPLETION_SCRIPTS } from '../completion-scripts.ts';
 import type { Context } from '../context.ts';
 import { print } from '../context.ts';
@@ -20,7 +20,7 @@ async function candidatesFor(
   before: readonly string[],
   current: string,
 ): Promise<readonly string[]> {
-  const line = readLine(before);
+  const line = readLine(context.commands, before);
   if (line.awaits !== undefined)
     return line.awaits.choices ?? (await dynamic(context, line, line.awaits.completes));
   if (current.startsWith('-'))
@@ -28,14 +28,14 @@ async function candidatesFor(
       `--${name}`,
       ...(short === undefined ? [] : [`-${short}`]),
     ]);
-  if (line.operands.length === 0) return commandNames();
+  if (line.operands.length === 0) return commandNames(context);
   const wanted: ArgumentSpec | undefined =
     line.spec?.arguments[line.operands.length - 1] ?? line.spec?.arguments.find(({ many }) => many);
   return await dynamic(context, line, wanted?.completes);
 }
 
 interface Line {
-  readonly spec: CommandSpec | undefined;
+  readonly spec: CommandShape | undefined;
   readonly flags: readonly FlagSpec[];
   /** The flag whose value is the word that is being completed. */
   readonly awaits: FlagSpec | undefined;
@@ -45,7 +45,8 @@ interface Line {
   readonly given: ReadonlyMap<string, string>;
 }
 
-function readLine(words: readonly string[]): Line {
+function readLine(commands: readonly CommandShape[], words: readonly string[]): Line {
+  let spec: CommandShape | undefined;
   let flags: readonly FlagSpec[] = GLOBAL_FLAGS;
   let awaits: FlagSpec | undefined;
   const operands: string[] = [];
@@ -59,14 +60,11 @@ function readLine(words: readonly string[]): Line {
       awaits = flag?.value === undefined ? undefined : flag;
     } else {
       operands.push(word);
-      flags = [...(specOf(operands[0])?.flags ?? []), ...GLOBAL_FLAGS];
+      spec ??= commands.find(({ name }) => name === operands[0]);
+      flags = [...(spec?.flags ?? []), ...GLOBAL_FLAGS];
     }
   }
-  return { spec: specOf(operands[0]), flags, awaits, operands, given };
-}
-
-function specOf(name: string | undefined): CommandSpec | undefined {
-  return COMMANDS.find((spec) => spec.name === name);
+  return { spec, flags, awaits, operands, given };
 }
 
 async function dynamic(
@@ -80,7 +78,7 @@ async function dynamic(
     case 'files':
       return [];
     case 'commands':
-      return commandNames();
+      return commandNames(context);
     case 'shells':
       return [...COMPLETION_SCRIPTS.keys()];
     case 'deployments':
@@ -92,8 +90,8 @@ async function dynamic(
   }
 }
 
-function commandNames(): readonly string[] {
-  return COMMANDS.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
+function commandNames({ commands }: Context): readonly string[] {
+  return commands.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
 }
 
 /** Names from the state; none when it cannot be read: a completion has no place for an error. */
