@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/until.ts';
 import { jsonLines, plan, workspace } from './command.ts';
 
 const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
@@ -98,8 +99,7 @@ describe('the plan process', () => {
     await up.says('asleep');
     const logs = start('logs', 'sleeper-0', '-d', 'slow', '--follow');
     const events = start('events', 'slow', '--follow', '--json');
-    while (!logs.stdout().includes('asleep') || !events.stdout().includes('step-started'))
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => logs.stdout().includes('asleep') && events.stdout().includes('step-started'));
     logs.kill('SIGINT');
     expect(await logs.ended).toEqual({ code: 130, signal: null });
     up.kill('SIGINT');

@@ -61,7 +61,7 @@ describe('serviceState()', () => {
     // count 0
     ['', 0, 0, 'ready'],
   ])('is, for machines "%s" of %i to %i, %4$s', (machines, min, max, expected) => {
-    const states = [...machines].map((letter) => SHORT[letter as keyof typeof SHORT]);
+    const states = Array.from(machines, (letter) => SHORT[letter as keyof typeof SHORT]);
     expect(serviceState(states, { min, max })).toBe(expected);
   });
 

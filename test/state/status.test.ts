@@ -288,7 +288,7 @@ describe('statusDocument()', () => {
         ...ready('registry-0'),
         ...ready('web-0'),
         started('down', 2),
-        { type: 'terminate-requested', machines: ['web-0'], instances: ['i-web-0'] },
+        { type: 'terminate-requested', machines: ['web-0'] },
         { type: 'instances-gone', ids: ['i-web-0'] },
       ],
       'terminating: data=ready[registry=ready(ready)] app=terminated[web=terminated(terminated)]',
