@@ -119,6 +119,7 @@ export function launchRequest(
   return {
     service: service.name,
     image: service.image === null ? null : render(service.image, scope),
+    directory: service.imageDirectory,
     options:
       typeof options === 'object' && options !== null && !Array.isArray(options)
         ? (options as LaunchRequest['options'])

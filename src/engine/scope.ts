@@ -11,7 +11,7 @@ export interface Scopes {
   /** For image, labels and provider options; `machine` only when one machine is launched a call. */
   launch(service: Service, machine: Machine | null): Scope;
   /** For `ssh`: services of earlier levels. */
-  connect(service: Service): Scope;
+  connect(service: Service, machine: Machine): Scope;
   /** For env, files, bootstrap and output values: the own level's built-in attributes, all of `self`. */
   bootstrap(service: Service, machine: Machine): Scope;
   /** For verify and teardown: own outputs too. */
@@ -53,13 +53,14 @@ export function createScopes(plan: Plan, journal: Journal): Scopes {
     launch: (service, machine) => ({
       inputs,
       deployment,
-      self: {
-        service: service.name,
-        level: service.level,
-        ...(machine === null ? {} : { name: machine.name, index: machine.index }),
-      },
+      self: atLaunch(service, machine),
     }),
-    connect: (service) => ({ inputs, deployment, machines: machinesSeenFrom(service) }),
+    connect: (service, machine) => ({
+      inputs,
+      deployment,
+      self: atLaunch(service, machine),
+      machines: machinesSeenFrom(service),
+    }),
     bootstrap: (service, machine) => ({
       inputs,
       deployment,
@@ -73,6 +74,11 @@ export function createScopes(plan: Plan, journal: Journal): Scopes {
       machines: machinesSeenFrom(service),
     }),
   };
+}
+
+/** What is known of a machine before it is launched. */
+function atLaunch({ name, level }: Service, machine: Machine | null): Attributes {
+  return { service: name, level, ...(machine === null ? {} : { name: machine.name, index: machine.index }) };
 }
 
 export function builtIn(machine: Machine): Attributes {

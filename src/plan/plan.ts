@@ -51,6 +51,8 @@ export interface Service {
   readonly provider: string;
   readonly count: { readonly min: number; readonly max: number };
   readonly image: Template | null;
+  /** Absolute: the directory of the file that mentions the image, to which a path of it is relative. */
+  readonly imageDirectory: string;
   /** The provider type's own keys of the service (`local: { bootDelay }`), every string leaf a template. */
   readonly options: TemplateTree;
   readonly ssh: SshOptions;
@@ -136,7 +138,7 @@ export interface Script {
   readonly user: 'root' | null;
   /** Milliseconds; its own `timeout`, else the service's for this step. */
   readonly timeout: number;
-  /** Tries (bootstrap only): its own `attempts`, else the service's. */
+  /** Tries: its own `attempts`, else the service's (bootstrap), 1 (teardown) or as many as the time allows (verify). */
   readonly attempts: number;
 }
 

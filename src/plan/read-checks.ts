@@ -39,7 +39,7 @@ function readCheck(reading: Reading, node: Node, limit: number): Check | null {
       : { kind: 'http', host, port, path, status: readStatus(reading, child(http, 'status')), ...limits };
   }
   const limits = readLimits(reading, node, limit, limit);
-  const script = readScript(reading, node, { timeout: limits.timeout, attempts: 1 });
+  const script = readScript(reading, node, { timeout: limits.timeout, attempts: Infinity });
   if (script === null) return null;
   const fatalExitCodes = itemsOf(child(node, 'fatalExitCodes')).flatMap((code) => {
     const value = scalarOf(code)?.value;

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { DraftService } from './draft.ts';
 import { keyOf } from './draft.ts';
 import type { Reading } from './fields.ts';
@@ -35,6 +36,7 @@ export function readService(
     provider: readProvider(reading, key('provider')),
     count: readCount(reading, key('count')),
     image: readTemplate(reading, key('image')),
+    imageDirectory: dirname((key('image') ?? draft).place.file.path),
     options: readTemplates(reading, key('local')),
     ssh: readSsh(reading, key('ssh')),
     user: stringOf(key('user')) ?? null,

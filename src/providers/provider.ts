@@ -18,6 +18,8 @@ export interface LaunchRequest {
   readonly service: string;
   /** In the provider's own terms; null: the provider's default. */
   readonly image: string | null;
+  /** Absolute: what a relative path of `image` is relative to. */
+  readonly directory: string;
   /** The provider type's own options of the service, rendered. */
   readonly options: Readonly<Record<string, Json>>;
   readonly labels: Readonly<Record<string, string>>;

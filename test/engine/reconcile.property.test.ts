@@ -72,6 +72,7 @@ function planOf(levels: readonly (readonly Drawn[])[]): Plan {
           provider: i % 2 === 0 ? 'even' : 'odd',
           count: { min, max: min + extra },
           image: null,
+          imageDirectory: '/',
           options: {},
           ssh: {},
           user: null,
@@ -100,6 +101,8 @@ class Simulation {
   now = 1_000;
   private touched = nothingTouched();
   private nextId = 1;
+  /** Machines whose retry waits; the engine looks at them again when its alarm rings. */
+  private readonly sleepers = new Set<string>();
   private readonly plan: Plan;
   private goal: Goal;
   private isFirstLook = true;
@@ -146,6 +149,8 @@ class Simulation {
   /** Looks at what was touched and at everything, and answers both. */
   look(): { readonly touched: Reconciliation; readonly all: Reconciliation } {
     const { machines, reached } = this.touched;
+    for (const name of this.sleepers) machines.add(name);
+    this.sleepers.clear();
     const look: Look = this.isFirstLook ? { kind: 'all' } : { kind: 'touched', machines, reached };
     this.isFirstLook = false;
     this.touched = nothingTouched();
@@ -160,7 +165,8 @@ class Simulation {
     return { touched: at(look), all: at({ kind: 'all' }) };
   }
 
-  take({ decide, start }: Reconciliation): void {
+  take({ decide, start, sleeping }: Reconciliation): void {
+    for (const name of sleeping) this.sleepers.add(name);
     for (const decision of decide) this.apply(this.factsOf(decision));
     for (const step of start) {
       const machine = 'machine' in step ? this.state.machines.get(step.machine) : undefined;

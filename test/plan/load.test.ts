@@ -505,7 +505,9 @@ function asJson(plan: Plan | null): string {
   const here = dirname(full);
   const paths = [...(plan?.sources.keys() ?? [])].map((path) => relative(here, path)).sort();
   const portable = { ...plan, path: '', digest: '', sources: paths };
-  return `${JSON.stringify(portable, (_, value: unknown) => bufferText(value), 2)}\n`;
+  const shown = (key: string, value: unknown): unknown =>
+    key === 'imageDirectory' ? relative(here, String(value)) : bufferText(value);
+  return `${JSON.stringify(portable, shown, 2)}\n`;
 }
 
 function bufferText(value: unknown): unknown {

@@ -98,6 +98,6 @@ export function batchOf(count: number, request: Partial<LaunchRequest> = {}) {
     token: `token-${++batches}`,
     machines: Array.from({ length: count }, (_, index) => ({ name: `web-${index}`, generation: 1 })),
     min: 1,
-    request: { service: 'web', image: null, options: {}, labels: {}, tags, ...request },
+    request: { service: 'web', image: null, directory: '/', options: {}, labels: {}, tags, ...request },
   };
 }

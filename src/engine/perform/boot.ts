@@ -1,7 +1,7 @@
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
-import type { Access, Addresses } from '../../machine.ts';
-import type { Service, SshOptions } from '../../plan/plan.ts';
+import type { Access, Addresses, Machine } from '../../machine.ts';
+import type { SshOptions } from '../../plan/plan.ts';
 import { TemplateError, render } from '../../plan/template.ts';
 import type { Observation } from '../../providers/provider.ts';
 import type { Cancel, PerformContext } from './context.ts';
@@ -40,7 +40,7 @@ export async function boot(
     );
     return relaunchOrGiveUp(machine, failure, { startedAt, context });
   }
-  const access = adjust(observation.access, observation.addresses, service, context);
+  const access = adjust(observation.access, observation.addresses, machine, context);
   return [{ type: 'machine-running', machine: name, generation, addresses: observation.addresses, access }];
 }
 
@@ -49,9 +49,10 @@ function isOver({ state }: Observation): boolean {
 }
 
 /** The provider's access with what the plan says under `ssh`. Throws `TemplateError`. */
-function adjust(access: Access, addresses: Addresses, service: Service, context: PerformContext): Access {
+function adjust(access: Access, addresses: Addresses, machine: Machine, context: PerformContext): Access {
+  const service = context.service(machine.service);
   const { ssh } = service;
-  const scope = context.scopes.connect(service);
+  const scope = context.scopes.connect(service, machine);
   const port =
     ssh.port === undefined
       ? access.port

@@ -8,7 +8,7 @@ import type { Cancel, PerformContext } from './context.ts';
 import { statusOf } from './http-status.ts';
 import { scriptInput } from './script-input.ts';
 import { title } from './supervise.ts';
-import { targetOf } from './use-connection.ts';
+import { haveLookedAt, targetOf } from './use-connection.ts';
 
 /** One check of one machine. `output` makes the sink of one try. */
 export interface CheckTry {
@@ -27,13 +27,15 @@ export type TryEnd =
 
 /** Tries a check once. A connection that breaks is a try that did not pass. */
 export async function tryCheck(work: CheckTry, context: PerformContext, { signal }: Cancel): Promise<TryEnd> {
+  const target = targetOf(work.machine);
   try {
-    return await context.wiring.connections.use(targetOf(work.machine), { signal }, (connection) =>
+    return await context.wiring.connections.use(target, { signal }, (connection) =>
       tryOver(connection, work, context, { signal }),
     );
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof ConnectionError)) throw error;
+    await haveLookedAt(target.key, context, { signal });
     return notYet(error.message);
   }
 }

@@ -23,7 +23,9 @@ export async function teardown(
     const failure = await run({ machine, attempt, startedAt, isResumed: resumed !== null }, context, cancel);
     if (failure === null)
       return [{ type: 'step-succeeded', machine: name, generation, step: 'teardown', attempt, startedAt }];
-    const failed = { failure, gaveUp: true, retryAt: null };
+    const allowed = context.service(machine.service).teardown?.attempts ?? 1;
+    const tries = machineOf(context.journal, name).tries.teardown ?? 1;
+    const failed = { failure, gaveUp: tries >= allowed, retryAt: null };
     return [{ type: 'step-failed', machine: name, generation, step: 'teardown', attempt, startedAt, failed }];
   }, cancel);
 }

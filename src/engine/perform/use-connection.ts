@@ -8,6 +8,8 @@ import type { Cancel, PerformContext } from './context.ts';
 
 /** First pause before a machine is tried again, and the longest, in milliseconds. */
 const PAUSE = { first: 100, longest: 2_000 };
+/** Milliseconds between two looks of the provider at a machine that stays out of reach. */
+const LOOK_EVERY = 10_000;
 
 export function targetOf(machine: Machine, onHostKey?: (hostKey: string) => void): Target {
   if (machine.id === null || machine.access === null)
@@ -35,7 +37,7 @@ export async function persist<T>(
 ): Promise<T> {
   const { clock, connections } = context.wiring;
   let pause = PAUSE.first;
-  const last = { seen: clock.now(), isOpen: false };
+  const last = { seen: clock.now(), looked: -Infinity, isOpen: false };
   for (;;) {
     try {
       return await connections.use(target, { signal }, (connection) => {
@@ -49,10 +51,24 @@ export async function persist<T>(
       last.isOpen = false;
       if (clock.now() - last.seen >= connectWithin) throw error;
       onBroken?.(error);
+      if (clock.now() - last.looked >= LOOK_EVERY) {
+        last.looked = clock.now();
+        await haveLookedAt(target.key, context, { signal });
+      }
       await clock.sleep(pause, { signal });
       pause = Math.min(pause * 2, PAUSE.longest);
     }
   }
+}
+
+/**
+ * Has the provider look at a machine that cannot be reached, since one that serves its machines itself may have to
+ * begin again. Machines that are out of reach at the same time share a look.
+ */
+export async function haveLookedAt(id: string, context: PerformContext, { signal }: Cancel): Promise<void> {
+  const provider = context.journal.state.instances.get(id)?.provider;
+  if (provider === undefined) return;
+  await context.watch(provider).wait(id, { until: () => true, timeout: 0, signal });
 }
 
 /** A limit of time for one piece of work; dispose it when the work is over. */

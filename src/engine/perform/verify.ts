@@ -75,6 +75,7 @@ async function pass(work: CheckTry, context: PerformContext, cancel: Cancel): Pr
   using limit = within(check.timeout, context, cancel);
   const latest: { end: TryEnd | null; printed: string } = { end: null, printed: '' };
   let passed = 0;
+  let failures = 0;
   try {
     for (;;) {
       const printed = keepLast();
@@ -82,12 +83,14 @@ async function pass(work: CheckTry, context: PerformContext, cancel: Cancel): Pr
       passed = end.kind === 'passed' ? passed + 1 : 0;
       if (passed >= check.successes) return null;
       if (end.kind !== 'passed') Object.assign(latest, { end, printed: printed.text() });
-      if (end.kind === 'fatal') return failureWith(end, latest.printed, work, context);
+      const isSpent = check.kind === 'script' && end.kind !== 'passed' && ++failures >= check.script.attempts;
+      if (end.kind === 'fatal' || isSpent)
+        return failureWith({ end, printed: latest.printed, failures }, work, context);
       await context.wiring.clock.sleep(check.interval, limit);
     }
   } catch (error) {
     if (!limit.expired()) throw error;
-    return failureWith(latest.end, latest.printed, work, context);
+    return failureWith({ ...latest, failures }, work, context);
   }
 }
 
@@ -105,10 +108,13 @@ async function tryOnce(work: CheckTry, context: PerformContext, cancel: Cancel):
   }, cancel);
 }
 
-/** The failure of a check, with what its last try printed. `end` null: no try ended. */
+/** The failure of a check, with what its last try printed. `end` null: no try ended. `failures`: tries that did not pass. */
 function failureWith(
-  end: TryEnd | null,
-  printed: string,
+  {
+    end,
+    printed,
+    failures,
+  }: { readonly end: TryEnd | null; readonly printed: string; readonly failures: number },
   { check, machine }: CheckTry,
   context: PerformContext,
 ): Failure {
@@ -121,6 +127,14 @@ function failureWith(
   const { exitCode } = end;
   if (end.kind === 'fatal')
     return failureOf('verify', 'fatal-exit', mask.text(end.message), { exitCode, logTail });
+  const isSpent = check.kind === 'script' && failures >= check.script.attempts;
+  if (isSpent) {
+    const tries = failures === 1 ? 'its only try' : `${failures} tries`;
+    return failureOf('verify', 'exit', mask.text(`${what} did not pass in ${tries}: ${end.message}`), {
+      exitCode,
+      logTail,
+    });
+  }
   return failureOf('verify', 'timeout', mask.text(`${late}: ${end.message}`), { exitCode, logTail });
 }
 

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
+import { resolve } from 'node:path';
 
 import { parseDuration } from '../../duration.ts';
 import type { Json } from '../../json.ts';
@@ -17,8 +17,8 @@ export type ReadOptions =
 
 /** Reads a service's request, or says what is wrong with it. Looks at the image's directory. */
 export function readOptions(request: LaunchRequest): ReadOptions {
-  const { image } = request;
-  if (image !== null && !(isAbsolute(image) && isDirectory(image))) {
+  const image = imageDirectory(request);
+  if (image !== null && !isDirectory(image)) {
     return {
       kind: 'problem',
       message: `Cannot start machines from image "${image}": it is not a directory`,
@@ -34,6 +34,11 @@ export function readOptions(request: LaunchRequest): ReadOptions {
     };
   }
   return { kind: 'options', options: { bootDelay } };
+}
+
+/** Absolute path of the directory whose content machines start with, or null. */
+export function imageDirectory({ image, directory }: LaunchRequest): string | null {
+  return image === null ? null : resolve(directory, image);
 }
 
 function milliseconds(value: Json): number | undefined {

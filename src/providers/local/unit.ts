@@ -1,3 +1,4 @@
+import { imageDirectory } from './options.ts';
 import type { InstanceState } from '../provider.ts';
 import { makeHome, removeHome } from './home.ts';
 import type { MachineServer } from './machine.ts';
@@ -90,7 +91,7 @@ export function createUnit(first: MachineRecord, { server, reaper, save, onGone 
 
   async function prepare(): Promise<boolean> {
     try {
-      await makeHome(home, record.request.image);
+      await makeHome(home, imageDirectory(record.request));
       return true;
     } catch (error) {
       change({ ...record, wanted: 'gone', failure: `Cannot make its home: ${textOf(error)}` });

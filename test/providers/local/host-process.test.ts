@@ -201,7 +201,7 @@ describe('a machine inside a machine', () => {
       import { createLocalProvider } from '${new URL('../../../dist/providers/local/local.js', import.meta.url).pathname}';
       const cancel = { signal: new AbortController().signal };
       const provider = createLocalProvider({ stateDirectory: process.env.HOME + '/state' });
-      const request = { service: 'web', image: null, options: {}, labels: {}, tags: { deployment: 'd', uuid: 'u', owner: 'o' } };
+      const request = { service: 'web', image: null, directory: '/', options: {}, labels: {}, tags: { deployment: 'd', uuid: 'u', owner: 'o' } };
       const { ids } = await provider.launch({ token: 't', machines: [{ name: 'web-0', generation: 1 }, { name: 'web-1', generation: 1 }], min: 1, request }, cancel);
       const found = await provider.describe(ids, cancel);
       console.log(JSON.stringify(ids.map((id) => found.get(id).access)));

@@ -29,7 +29,7 @@ describe('check()', () => {
       cancel,
     );
     expect(problems.map(({ service, message }) => `${service ?? ''}: ${message}`)).toEqual([
-      'api: Cannot start machines from image "images/api": it is not a directory',
+      'api: Cannot start machines from image "/images/api": it is not a directory',
       'db: Cannot use bootDelay "soon": it is not a duration',
     ]);
   });
