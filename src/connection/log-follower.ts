@@ -3,8 +3,33 @@ import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { lastLine } from './download.ts';
 import { createMarkerStream } from './marker-stream.ts';
-import type { SupervisedProgram } from './supervised.ts';
-import { FOLLOW } from './supervisor.ts';
+import type { CommandOf } from './upload.ts';
+
+/** Follows a log from its first byte until a line arrives on standard input, then takes up at the byte after it. */
+export const FOLLOW = `
+cd && cd "$1/runs/$2" || exit 1
+umask 077
+: >followed
+printf "%s begin\\n" "$3"
+tail -c +1 -f log &
+follower=$!
+read -r word
+kill "$follower" 2>/dev/null
+wait "$follower" 2>/dev/null
+printf "%s stopped\\n" "$3"
+read -r seen || exit 0
+exec tail -c "+$((seen + 1))" log`;
+
+/** A run, and how to reach its files. */
+export interface FollowedRun {
+  readonly base: string;
+  readonly name: string;
+  /** Begins every line that programs on the machine tell. */
+  readonly nonce: string;
+  readonly command: CommandOf;
+  /** The words that start a shell. */
+  readonly shell: readonly string[];
+}
 
 export interface LogFollower {
   /** Resolves when the whole log of an ended run was passed on. */
@@ -21,7 +46,7 @@ export interface FollowOptions {
 /** Passes a log on while it grows, over a channel of its own. */
 export function followLog(
   connection: Connection,
-  { base, name, nonce, command, shell }: SupervisedProgram,
+  { base, name, nonce, command, shell }: FollowedRun,
   { signal, onBytes }: FollowOptions,
 ): LogFollower {
   const stdin = new PassThrough();

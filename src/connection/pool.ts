@@ -3,7 +3,7 @@ import type { Access } from '../machine.ts';
 import type { ConnectionPool, Target } from './connection-pool.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
-import type { OpenOptions } from './open.ts';
+import type { OpenOptions } from './open-options.ts';
 import { createSemaphore } from './semaphore.ts';
 
 export interface PoolOptions {

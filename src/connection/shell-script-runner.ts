@@ -9,11 +9,9 @@ import type { Program } from './script-program.ts';
 import type { RunOptions, ScriptEnd, ScriptRun, ScriptRunner } from './script-runner.ts';
 import { supervised } from './supervised.ts';
 import type { Supervised } from './supervised.ts';
-import { SWITCH } from './supervisor.ts';
-import { plainCommand, upload } from './upload.ts';
-import type { CommandOf } from './upload.ts';
-
-type Who = Partial<Pick<ScriptRun, 'user' | 'asRoot'>>;
+import { commandAs } from './switch-user.ts';
+import type { Who } from './switch-user.ts';
+import { upload } from './upload.ts';
 
 /** Runs scripts by a POSIX shell on the machine. `shell`: the words that start one. */
 export function createScriptRunner({
@@ -103,15 +101,6 @@ export function createScriptRunner({
       });
     },
   };
-}
-
-/** The command line that runs words as the user that a run asks for. */
-function commandAs({ user = null, asRoot = false }: Who): CommandOf {
-  if (user === null && !asRoot) return plainCommand;
-  if (user !== null && !/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(user)) {
-    throw new ConnectionError('failed', `Cannot run a script as "${user}": that is no user name`);
-  }
-  return (words) => plainCommand(['sh', '-c', SWITCH, 'sh', user ?? '', asRoot ? 'root' : '', ...words]);
 }
 
 function scriptEnd(

@@ -7,7 +7,7 @@ import { onAbort } from './abort.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { fingerprint, formatHostKey, parseHostKey, signatureAlgorithms } from './host-key.ts';
-import type { OpenOptions } from './open.ts';
+import type { OpenOptions } from './open-options.ts';
 import { sshConnection } from './ssh-connection.ts';
 
 const HANDSHAKE_LIMIT = 30_000;

@@ -2,22 +2,16 @@ import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { lastLine } from './download.ts';
 import { followLog } from './log-follower.ts';
-import type { LogFollower } from './log-follower.ts';
+import type { FollowedRun, LogFollower } from './log-follower.ts';
 import { createMarkerStream } from './marker-stream.ts';
 import type { RunOptions } from './script-runner.ts';
-import type { CommandOf } from './upload.ts';
 
 /** Milliseconds after which a second channel follows the log; a script that ends before costs one round trip. */
 const FOLLOW_AFTER = 300;
 
-export interface SupervisedProgram {
-  readonly base: string;
-  readonly name: string;
-  readonly nonce: string;
+export interface SupervisedProgram extends FollowedRun {
   /** The program that starts the run or waits for it. */
   readonly stdin: Buffer;
-  readonly command: CommandOf;
-  readonly shell: readonly string[];
 }
 
 /** What the machine tells of a run in the end. */

@@ -97,7 +97,7 @@ function fromHome(path: string): string {
   return place.startsWith('/') ? place : `./${place}`;
 }
 
-function octal(mode: number): string {
+export function octal(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(3, '0');
 }
 

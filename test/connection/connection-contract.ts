@@ -194,6 +194,18 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
         expect(String((await run('cd; cd many; ls | wc -l; cat 199')).stdout)).toMatch(/^\s*200\n199$/);
       });
 
+      it('uploads megabytes of small files', async () => {
+        const files = Array.from({ length: 40 }, (_, i) => ({
+          path: `much/${i}`,
+          mode: 0o600,
+          bytes: randomBytes(60_000),
+        }));
+        await connection.upload(files, { signal: never });
+        for (const { path, bytes } of files.filter((_, i) => i % 13 === 0)) {
+          expect((await connection.download(path, { signal: never })).equals(bytes), path).toBe(true);
+        }
+      });
+
       it('says why a file cannot be written or read', async () => {
         await run('mkdir -p ~/a-directory');
         const upload = connection.upload([{ path: 'a-directory', mode: 0o600, bytes: Buffer.from('x') }], {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConnectionError } from '../../src/connection/connection.ts';
 import type { Connection } from '../../src/connection/connection.ts';
-import type { OpenOptions } from '../../src/connection/open.ts';
+import type { OpenOptions } from '../../src/connection/open-options.ts';
 import { createConnectionPool } from '../../src/connection/pool.ts';
 import type { Access } from '../../src/machine.ts';
 

@@ -1,7 +1,49 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { openConnection } from '../../src/connection/open.ts';
 import { sshdMissing, startSshd } from '../support/sshd.ts';
 import { connectionContract } from './connection-contract.ts';
 
+const never = new AbortController().signal;
 const missing = sshdMissing();
+
 if (missing === undefined) connectionContract('openSsh() with OpenSSH', startSshd);
-else describe.skip(`openSsh() with OpenSSH: ${missing}`, () => it('is not tried', () => undefined));
+
+describe.skipIf(missing !== undefined)(
+  `openSsh() with servers of all kinds${missing ? `: ${missing}` : ''}`,
+  () => {
+    it.each(['ed25519', 'ecdsa', 'rsa'] as const)(
+      'pins and then knows a host key of type %s',
+      async (hostKeyType) => {
+        await using sshd = await startSshd({ hostKeyType });
+        const told: string[] = [];
+        const options = { signal: never, onHostKey: (hostKey: string) => told.push(hostKey) };
+        for (const hostKey of [null, sshd.access.hostKey]) {
+          await using connection = await openConnection({ ...sshd.access, hostKey }, options);
+          expect((await connection.exec('exit 3', { signal: never })).exitCode).toBe(3);
+        }
+        expect(told).toEqual([sshd.access.hostKey]);
+      },
+    );
+
+    it.each([
+      [['KexAlgorithms curve25519-sha256', 'Ciphers chacha20-poly1305@openssh.com']],
+      [['KexAlgorithms diffie-hellman-group14-sha256', 'Ciphers aes256-ctr', 'MACs hmac-sha2-512']],
+    ])('agrees with a server that allows only %s', async (config) => {
+      await using sshd = await startSshd({ config });
+      const lines: string[] = [];
+      const options = { signal: never, onHostKey: () => undefined, log: (line: string) => lines.push(line) };
+      await using connection = await openConnection(sshd.access, options);
+      expect((await connection.exec('exit 3', { signal: never })).exitCode).toBe(3);
+      expect(lines.join('\n')).toMatch(/Handshake/);
+    });
+
+    it('says so when nothing can be agreed upon', async () => {
+      await using sshd = await startSshd({ config: ['Ciphers 3des-cbc'] });
+      const opening = openConnection(sshd.access, { signal: never, onHostKey: () => undefined });
+      await expect(opening).rejects.toMatchObject({
+        problem: 'failed',
+        message: /^Cannot connect to .*cipher/,
+      });
+    });
+  },
+);

@@ -12,7 +12,8 @@ import {
   runProgram,
   stopProgram,
 } from '../../src/connection/script-program.ts';
-import { FOLLOW, SWITCH } from '../../src/connection/supervisor.ts';
+import { FOLLOW } from '../../src/connection/log-follower.ts';
+import { SWITCH } from '../../src/connection/switch-user.ts';
 import { plainCommand } from '../../src/connection/upload.ts';
 import { script, scriptRun } from './script-fixture.ts';
 

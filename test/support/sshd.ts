@@ -30,14 +30,18 @@ export function sshdMissing(): string | undefined {
 /** `config`: further lines of sshd_config. */
 export async function startSshd({
   config = [],
-}: { readonly config?: readonly string[] } = {}): Promise<Sshd> {
+  hostKeyType = 'ed25519',
+}: {
+  readonly config?: readonly string[];
+  readonly hostKeyType?: 'ed25519' | 'ecdsa' | 'rsa';
+} = {}): Promise<Sshd> {
   if (BINARY === undefined) throw new Error(sshdMissing());
   const directory = await mkdtemp(join(tmpdir(), 'plan-sshd-'));
   const home = join(directory, 'home');
   await mkdir(home, { mode: 0o700 });
   if (!existsSync('/run/sshd')) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
-  for (const name of ['host', 'user']) {
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', join(directory, name)]);
+  for (const [name, type] of Object.entries({ host: hostKeyType, user: 'ed25519' })) {
+    execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', '', '-f', join(directory, name)]);
   }
   const port = await freePort();
   const lines = [

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import type { RemoteFile } from './connection.ts';
+import { fileCommands } from './file-commands.ts';
+import type { ScriptPayload, ScriptRun } from './script-runner.ts';
+import { argument, exportCommand } from './shell-values.ts';
+import { print, quote, utf8 } from './shell-text.ts';
+import type { ShellText } from './shell-text.ts';
+import { LEAD } from './supervisor.ts';
+import { INLINE_LIMIT, PLACE } from './upload.ts';
+
+export type Try = Omit<ScriptRun, 'name' | 'stopFirst' | 'outputs'>;
+
+/** What has to be on the machine before a program runs there, because it is too much to travel in it. */
+export interface Stage {
+  /** Relative to the home; content-addressed. Files of a list come after all of the list before. */
+  readonly uploads: readonly (readonly RemoteFile[])[];
+}
+
+/** `staged`, `inscribe`, `prepare` and `launch` for one script. */
+export function scriptFunctions(
+  run: Try,
+  outputs: boolean,
+): { readonly stage: Stage; readonly functions: ShellText } {
+  const { script } = run;
+  const files = fileCommands(run);
+  const tree = script.entries.length !== 1 || (script.entries[0]?.bytes.length ?? 0) > INLINE_LIMIT;
+  const home = `scripts/${digest(script.entries, '')}`;
+  const place: ShellText = tree ? `"$HOME/$base/${home}/"` : '"$dir/script/"';
+  const path = `${place}${quote(utf8(tree ? script.main : baseName(script.main)))}`;
+  const inscribe = [
+    ...(tree ? [] : script.entries.map((entry) => writeCommand(path, entry.bytes))),
+    `${print(Buffer.from(run.attributes))} >"$dir/attributes.json"`,
+  ];
+  const variables = Object.entries(run.env).map(([name, value]) => exportCommand(name, value));
+  const args = run.args.map((value, index) => argument(value, index));
+
+  const functions = [
+    PLACE,
+    stagedFunction([...files.needs, ...(tree ? [`${home}.ready`] : [])]),
+    'inscribe() {',
+    ...inscribe.map(orReturn),
+    '}',
+    'prepare() {',
+    ...files.commands.map(orReturn),
+    ':',
+    '}',
+    'launch() {',
+    'begin',
+    `set -- ${[...interpreter(script), path, ...args].join(' ')}`,
+    LEAD,
+    'export PLAN_ATTRIBUTES="$dir/attributes.json"',
+    ...(outputs ? ['export PLAN_OUTPUT="$dir/outputs"'] : []),
+    ...variables,
+    'trap - HUP INT TERM',
+    'exec "$@"',
+    '}',
+  ].join('\n');
+
+  const ready = { path: `${run.base}/${home}.ready`, mode: 0o600, bytes: Buffer.alloc(0) };
+  const entries = script.entries.map((entry) => ({ ...entry, path: `${run.base}/${home}/${entry.path}` }));
+  return { functions, stage: { uploads: tree ? [[...files.blobs, ...entries], [ready]] : [files.blobs] } };
+}
+
+function orReturn(command: ShellText): ShellText {
+  return `${command} || return`;
+}
+
+function writeCommand(path: ShellText, content: Buffer): ShellText {
+  return `${print(content)} >${path}${mayCallItself(content) ? ` && chmod 700 ${path}` : ''}`;
+}
+
+/** Whether a script may want to be executable: most need not be, and it costs a process. */
+function mayCallItself(content: Buffer): boolean {
+  const text = content.toString('latin1');
+  return !/^#![^\n]*sh\b/.test(text) || /\$0|\$\{0|BASH_SOURCE/.test(text);
+}
+
+/** Tells whether all that was too much for the program is on the machine. */
+export function stagedFunction(needs: readonly string[]): ShellText {
+  const tests = needs.map((path) => `[ -e "$HOME/$base/${path}" ] || return`);
+  return ['staged() {', ...tests, ':', '}'].join('\n');
+}
+
+/**
+ * The words that the kernel would put before the script's path, so that a script runs on a file system that is
+ * mounted noexec and needs no permission bits.
+ */
+function interpreter(script: ScriptPayload): readonly ShellText[] {
+  const main = script.entries.find((entry) => entry.path === script.main) ?? script.entries[0];
+  const line = (main?.bytes.subarray(0, 4096).toString('latin1') ?? '').split('\n')[0] ?? '';
+  const match = /^#![ \t]*([^ \t]+)(?:[ \t]+(.*?))?[ \t]*$/.exec(line);
+  if (match?.[1] === undefined) return [];
+  return [match[1], match[2]]
+    .filter((word) => word !== undefined && word !== '')
+    .map((word) => quote(word ?? ''));
+}
+
+export function digest(entries: ScriptPayload['entries'], attributes: string): string {
+  const hash = createHash('sha256');
+  for (const { path, mode, bytes } of entries)
+    hash.update(`${path}\0${mode}\0${bytes.length}\0`).update(bytes);
+  return hash.update(attributes).digest('hex').slice(0, 32);
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
