@@ -21,7 +21,11 @@ export function quote(text: ShellText): ShellText {
 export function print(content: Buffer): ShellText {
   const text = bytes(content);
   if (!text.includes('\0')) return `printf %s ${quote(text)}`;
-  const format = text.replaceAll('\\', '\\\\').replaceAll('%', '%%').replaceAll('\0', '\\000');
+  const format = text
+    .replaceAll('\\', '\\\\')
+    .replaceAll('%', '%%')
+    .replaceAll('\0', '\\000')
+    .replace(/^-/, '\\055');
   return `printf ${quote(format)}`;
 }
 

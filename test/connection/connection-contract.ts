@@ -155,7 +155,7 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
         'no newline': Buffer.from("it's \\n %s $HOME `id` \r\n\\"),
         "quote's “name” $x.bin": Buffer.from(Array.from({ length: 256 }, (_, i) => i)),
         'deep/er/still': Buffer.from('x\0y'),
-        '-dash': Buffer.from('d'),
+        '-dash': Buffer.from('-\0d'),
         large: randomBytes(2_000_000),
       };
 
