@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StateError } from '../errors.ts';
 import type { SourceEntry } from '../sources.ts';
+import type { Cipher } from './cipher.ts';
 import type { Database } from './database.ts';
 
 /** By path, sorted; a file's content is a blob of its own, so that unchanged files are kept once. */
@@ -10,15 +11,19 @@ type ArchivedEntry =
   | { readonly kind: 'file'; readonly mode: number; readonly blob: string }
   | { readonly kind: 'directory'; readonly names: readonly string[] };
 
-/** Keeps what is not there yet and answers the SHA-256 of the archive's manifest; to be called in a transaction. */
-export function writeArchive(db: Database, sources: ReadonlyMap<string, SourceEntry>): string {
+/**
+ * Keeps what is not there yet and answers the SHA-256 of the archive's manifest; to be called in a transaction.
+ * Contents are encrypted, because a plan's text holds the defaults of its sensitive inputs.
+ */
+export function writeArchive(db: Database, cipher: Cipher, sources: ReadonlyMap<string, SourceEntry>): string {
   const putBlob = db.prepare<[string, Buffer]>('INSERT OR IGNORE INTO blobs (digest, bytes) VALUES (?, ?)');
+  const hasBlob = db.prepare<[string]>('SELECT 1 FROM blobs WHERE digest = ?');
   const manifest: Manifest = [...sources]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, entry]) => {
       if (entry.kind === 'directory') return [path, { kind: 'directory', names: entry.names }];
       const blob = sha256(entry.bytes);
-      putBlob.run(blob, entry.bytes);
+      if (hasBlob.get(blob) === undefined) putBlob.run(blob, cipher.sealBytes(entry.bytes));
       return [path, { kind: 'file', mode: entry.mode, blob }];
     });
   const text = JSON.stringify(manifest);
@@ -28,7 +33,7 @@ export function writeArchive(db: Database, sources: ReadonlyMap<string, SourceEn
 }
 
 /** To be called in a transaction. Throws `StateError` when there is no such archive. */
-export function readArchive(db: Database, digest: string): ReadonlyMap<string, SourceEntry> {
+export function readArchive(db: Database, cipher: Cipher, digest: string): ReadonlyMap<string, SourceEntry> {
   const text = db
     .prepare<[string], string>('SELECT manifest FROM archives WHERE digest = ?')
     .pluck()
@@ -42,7 +47,7 @@ export function readArchive(db: Database, digest: string): ReadonlyMap<string, S
       const bytes = getBlob.get(entry.blob);
       if (bytes === undefined)
         throw new StateError(`Cannot read the plan's file "${path}": it is not in the state`);
-      return [path, { kind: 'file', mode: entry.mode, bytes }];
+      return [path, { kind: 'file', mode: entry.mode, bytes: cipher.unsealBytes(bytes) }];
     }),
   );
 }

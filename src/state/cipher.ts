@@ -18,6 +18,9 @@ export interface Cipher {
   seal(data: unknown): string;
   /** Throws `StateError` when the key is not the one that the text was written with. */
   unseal(text: string): unknown;
+  sealBytes(bytes: Buffer): Buffer;
+  /** Throws `StateError` as `unseal` does. */
+  unsealBytes(sealed: Buffer): Buffer;
 }
 
 const ALGORITHM = 'aes-256-gcm';
@@ -34,23 +37,30 @@ export function createCipher(directory: string): Cipher {
   function encrypt(value: object): string {
     const before = known.get(value);
     if (before !== undefined) return before;
-    key ??= readKey(directory);
-    const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv(ALGORITHM, key, iv);
-    const body = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()]);
-    const text = Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64');
+    const text = sealBytes(Buffer.from(JSON.stringify(value))).toString('base64');
     known.set(value, text);
     return text;
   }
 
   function decrypt(text: string): unknown {
+    return JSON.parse(unsealBytes(Buffer.from(text, 'base64')).toString('utf8'));
+  }
+
+  /** IV, tag and the encrypted bytes. */
+  function sealBytes(bytes: Buffer): Buffer {
     key ??= readKey(directory);
-    const bytes = Buffer.from(text, 'base64');
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv(ALGORITHM, key, iv);
+    const body = Buffer.concat([cipher.update(bytes), cipher.final()]);
+    return Buffer.concat([iv, cipher.getAuthTag(), body]);
+  }
+
+  function unsealBytes(sealed: Buffer): Buffer {
+    key ??= readKey(directory);
     try {
-      const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, IV_BYTES));
-      decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-      const body = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
-      return JSON.parse(body.toString('utf8'));
+      const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, IV_BYTES));
+      decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+      return Buffer.concat([decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
     } catch {
       throw new StateError(
         `Cannot read a sensitive value: "${keyPath(directory)}" is not the key that it was encrypted with`,
@@ -60,6 +70,8 @@ export function createCipher(directory: string): Cipher {
   }
 
   return {
+    sealBytes,
+    unsealBytes,
     seal(data) {
       const text = JSON.stringify(data);
       if (!text.includes('"sensitive":') && !text.includes('"encrypted":')) return text;

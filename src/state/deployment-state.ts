@@ -349,7 +349,7 @@ function succeed(machine: Machine, fact: Extract<Fact, { type: 'step-succeeded' 
             : { ...base.access, hostKey: fact.hostKey },
       };
     case 'bootstrap':
-      return { ...base, stage: 'bootstrapped', outputs: fact.outputs ?? {} };
+      return { ...base, stage: 'bootstrapped', touched: true, outputs: fact.outputs ?? {} };
     case 'verify':
       return { ...base, stage: 'ready', failure: null };
     case 'teardown':

@@ -74,8 +74,8 @@ export async function openSqliteStore(
       held.set(name, lock);
       return { [Symbol.asyncDispose]: () => release(name, lock) };
     },
-    saveSources: (sources) => write(() => writeArchive(db, sources)),
-    loadSources: (archive) => read(() => readArchive(db, archive)),
+    saveSources: (sources) => write(() => writeArchive(db, cipher, sources)),
+    loadSources: (archive) => read(() => readArchive(db, cipher, archive)),
     async [Symbol.asyncDispose]() {
       recorder.flush();
       try {

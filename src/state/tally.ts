@@ -129,7 +129,7 @@ export function isPresent(machine: Machine): boolean {
   return machine.stage !== 'gone' && !endGivenUp;
 }
 
-/** A bootstrap was started on it and its teardown is not over. */
+/** A bootstrap was started on it, or there was none to run, and its teardown is not over. */
 export function needsTeardown(machine: Machine): boolean {
   return machine.touched && !machine.tornDown && machine.stage !== 'leaving' && machine.stage !== 'gone';
 }

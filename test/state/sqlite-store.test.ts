@@ -329,6 +329,14 @@ describe('Store.saveSources()', () => {
     await expect(store.loadSources(digest)).rejects.toThrow('Cannot read the plan\'s file "/p/copy.sh"');
   });
 
+  it('keeps no content in clear', async () => {
+    const directory = temporaryDirectory();
+    await using store = await openSqliteStore(directory);
+    await store.saveSources(new Map([['/p/web.yml', file('default: hunter2-hunter2')]]));
+    for (const name of readdirSync(directory).filter((entry) => entry.startsWith('state.db')))
+      expect(readFileSync(join(directory, name)).includes('hunter2')).toBe(false);
+  });
+
   it('answers archives that it kept only', async () => {
     await using store = await openSqliteStore(temporaryDirectory());
     await expect(store.loadSources('nothing')).rejects.toThrow(StateError);
