@@ -113,7 +113,7 @@ export interface Machine {
   readonly attempts: Readonly<Partial<Record<StepKind, number>>>;
   /** Tries in the current operation, which `attempts` of the plan limits. */
   readonly tries: Readonly<Partial<Record<StepKind, number>>>;
-  /** True once a bootstrap was started in this generation: there is something for teardown to undo. */
+  /** True once a bootstrap was started in this generation, or there was none to run: teardown is due at the end. */
   readonly touched: boolean;
   /** Teardown is over in this generation: succeeded, failed for good or skipped. */
   readonly tornDown: boolean;
