@@ -120,11 +120,7 @@ describe('a level in which machines fail', () => {
       { step: 'bootstrap', reason: 'outputs', exitCode: null },
       /reported output "prot", which the plan does not declare$/,
     ],
-    [
-      'missing-0',
-      { step: 'bootstrap', reason: 'outputs', exitCode: null },
-      /did not report output "token"$/,
-    ],
+    ['missing-0', { step: 'bootstrap', reason: 'outputs', exitCode: null }, /did not report output "token"$/],
     [
       'garbled-0',
       { step: 'bootstrap', reason: 'outputs', exitCode: null },

@@ -90,7 +90,8 @@ function leaks(): readonly string[] {
     .flatMap((path) => {
       const bytes = readFileSync(path);
       return secrets()
-        .filter((secret) => bytes.includes(secret)).map((secret) => `${path}: ${secret}`);
+        .filter((secret) => bytes.includes(secret))
+        .map((secret) => `${path}: ${secret}`);
     });
 }
 
@@ -136,9 +137,7 @@ describe('sensitive inputs and outputs', () => {
     const lines = `before *** after, and ***, and ******\npieces *** end\nkey *** end\npem:\n***\nto stderr ***\n`;
     expect(await logOf(space, 'secrets', 'user-0', 'bootstrap')).toBe(lines);
     expect(await logOf(space, 'secrets', 'user-0', 'verify')).toBe(lines);
-    expect(await logOf(space, 'secrets', 'issuer-0', 'bootstrap')).toBe(
-      'made *** just now, with ***\n***\n',
-    );
+    expect(await logOf(space, 'secrets', 'issuer-0', 'bootstrap')).toBe('made *** just now, with ***\n***\n');
     expect((await space.machines('secrets')).get('failing-0')?.failure).toMatchObject({
       reason: 'fatal-exit',
       exitCode: 9,
@@ -178,15 +177,7 @@ describe('sensitive inputs and outputs', () => {
   });
 
   it('are masked in output that is shown live', async () => {
-    const loud = await here([
-      'up',
-      'secrets.yml',
-      '--name',
-      'loud',
-      '--input',
-      'prints=false',
-      '-v',
-    ]);
+    const loud = await here(['up', 'secrets.yml', '--name', 'loud', '--input', 'prints=false', '-v']);
     readSecrets();
     expect(loud.stderr).toMatch(/before \*\*\* after, and \*\*\*, and \*\*\*\*\*\*\n/);
     expect(loud.stderr).toContain('pieces *** end');

@@ -37,9 +37,7 @@ function listening(addresses: ReadonlySet<string>): readonly string[] {
       const [hex = '', port = ''] = local.split(':');
       const bytes = (hex.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
       const address = bytes.reverse().join('.');
-      return state === '0A' && addresses.has(address)
-        ? [`port ${address}:${Number.parseInt(port, 16)}`]
-        : [];
+      return state === '0A' && addresses.has(address) ? [`port ${address}:${Number.parseInt(port, 16)}`] : [];
     });
 }
 

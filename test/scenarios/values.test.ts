@@ -28,7 +28,9 @@ const value = fc
   .oneof(
     fc.string({ unit: 'grapheme', maxLength: 60 }),
     fc.string({ unit: 'binary', maxLength: 60 }),
-    fc.array(fc.constantFrom('$', '`', '"', "'", '\\', '\n', ' ', '\r', '\t', '!', '%', 'a', 'é')).map((parts) => parts.join('')),
+    fc
+      .array(fc.constantFrom('$', '`', '"', "'", '\\', '\n', ' ', '\r', '\t', '!', '%', 'a', 'é'))
+      .map((parts) => parts.join('')),
   )
   .filter((text) => !text.includes('\0') && !text.includes('{{'));
 
