@@ -7,13 +7,20 @@ export interface Channel extends Duplex {
 
 /** A channel as a well-behaved stream: it ends, is destroyed and fails as streams do. */
 export function channelStream(channel: Channel, lost: () => Error | undefined): Duplex {
+  let written: (() => void) | undefined;
+  /** A channel that is closed never drains. */
+  function drained(): void {
+    const done = written;
+    written = undefined;
+    done?.();
+  }
   const stream = new Duplex({
     read: () => {
       channel.resume();
     },
     write: (chunk: Buffer, _encoding, done) => {
-      if (channel.write(chunk)) done();
-      else channel.once('drain', () => done());
+      written = done;
+      if (channel.write(chunk)) drained();
     },
     final: (done) => {
       channel.end();
@@ -24,12 +31,14 @@ export function channelStream(channel: Channel, lost: () => Error | undefined): 
       done(error);
     },
   });
+  channel.on('drain', drained);
   channel.on('data', (chunk: Buffer) => {
     if (!stream.push(chunk)) channel.pause();
   });
   channel.once('end', () => stream.push(null));
   channel.once('close', () => {
     const error = lost();
+    drained();
     if (error) stream.destroy(error);
     else if (!stream.writableFinished) stream.end();
   });

@@ -181,15 +181,23 @@ async function converse(
   else if (typeof stdin === 'string' || Buffer.isBuffer(stdin)) channel.end(stdin);
   else stdin.pipe(channel);
   try {
-    await done;
+    await Promise.race([done, failureOf(stdin)]);
   } catch (error) {
     channel.removeAllListeners('data').resume();
     channel.stderr.removeAllListeners('data').resume();
     channel.close();
+    done.catch(() => undefined);
     signal.throwIfAborted();
     throw error;
   } finally {
     if (typeof stdin === 'object' && !Buffer.isBuffer(stdin)) stdin.unpipe(channel);
   }
   return { ...end, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) };
+}
+
+/** Rejects when a stream fails; never settles otherwise. */
+function failureOf(stdin: ExecOptions['stdin']): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (typeof stdin === 'object' && !Buffer.isBuffer(stdin)) stdin.once('error', reject);
+  });
 }

@@ -111,6 +111,12 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
         expect((await run('cat')).stdout.length).toBe(0);
       });
 
+      it('rejects with the error of the stream that feeds a command', async () => {
+        const error = new Error('unreadable');
+        const stdin = new Readable({ read: () => stdin.destroy(error) });
+        await expect(run('cat', stdin)).rejects.toBe(error);
+      });
+
       it('does not wait for a command to read what it is fed with', async () => {
         expect((await run('exit 3', randomBytes(5_000_000))).exitCode).toBe(3);
         expect(
@@ -243,6 +249,18 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
         await once(given, 'close');
         server.close();
         await once(server, 'close');
+      });
+
+      it('closes when the other side does, whatever is still to be written', async () => {
+        const server = createServer((socket) => socket.on('error', () => undefined).destroy());
+        server.listen(0, machine.access.host);
+        await once(server, 'listening');
+        const { port } = server.address() as AddressInfo;
+        const stream = await connection.forward({ host: machine.access.host, port }, { signal: never });
+        const closed = once(stream.resume(), 'close');
+        stream.write(randomBytes(10_000_000));
+        await closed;
+        server.close();
       });
 
       it('fails where nothing listens', async () => {
