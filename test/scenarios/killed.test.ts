@@ -40,10 +40,10 @@ async function killedAt(event: number, space: Scenario, argv: readonly string[])
   );
   const ended = once(child, 'exit');
   let seen = 0;
-  for await (const _ of createInterface({ input: child.stdout })) {
+  createInterface({ input: child.stdout }).on('line', () => {
     seen += 1;
     if (seen === event) child.kill('SIGKILL');
-  }
+  });
   const [, signal] = (await ended) as [number | null, NodeJS.Signals | null];
   return signal === 'SIGKILL';
 }
