@@ -32,6 +32,11 @@ levels:
         ssh: { port: 1 }
         timeouts: { connect: 400ms }
         attempts: { launch: 2 }
+      slow-to-boot:
+        local: { bootDelay: 10m }
+        timeouts: { launch: 300ms }
+        attempts: { launch: 2 }
+      peerless: { env: { PEER: "{{join services.unreachable.all.hostname ','}}" }, bootstrap: { run: 'echo peerless >>"$SHARED/above"' } }
       sibling:
         count: 3
         bootstrap: { run: 'sleep 1; echo sibling >>"$SHARED/finished"' }
@@ -85,6 +90,8 @@ describe('a level in which machines fail', () => {
       'closed-0 failed',
       'silent-0 failed',
       'unreachable-0 failed',
+      'slow-to-boot-0 failed',
+      'peerless-0 failed',
       'sibling-0 ready',
       'sibling-1 ready',
       'sibling-2 ready',
@@ -156,25 +163,38 @@ describe('a level in which machines fail', () => {
       { step: 'connect', reason: 'unreachable', exitCode: null, logPath: null },
       /^Cannot reach the machine within 400ms: .*ECONNREFUSED/,
     ],
+    [
+      'slow-to-boot-0',
+      { step: 'launch', reason: 'timeout', exitCode: null, logPath: null },
+      /^The machine does not run after 300ms: the provider says "pending"$/,
+    ],
+    [
+      'peerless-0',
+      { step: 'bootstrap', reason: 'peers', exitCode: null, logPath: null },
+      /^Cannot bootstrap: 0 machines of service "unreachable" were reached, 1 are needed$/,
+    ],
   ])('shows in status --json why %s failed', (name, failure, message) => {
     expect(failureOf(name)).toMatchObject({ ...failure, message: expect.stringMatching(message) as unknown });
   });
 
   it('says on its last lines what failed where, what still runs and how to go on', () => {
     expect(up.stderr).toMatch(
-      /✘ Cannot bring "failing" up: 12 of 18 machines failed\n\n {2}exits-0 {2}bootstrap failed \(exit code 3\)/,
+      /✘ Cannot bring "failing" up: 14 of 20 machines failed\n\n {2}exits-0 {2}bootstrap failed \(exit code 3\)/,
     );
-    expect(up.stderr).toMatch(/Still running: 15 machines[^\n]*\nNext: plan up failing\.yml/);
+    expect(up.stderr).toMatch(/Still running: 17 machines[^\n]*\nNext: plan up failing\.yml/);
   });
 
-  it('replaced the machine that could not be reached as often as attempts.launch allows', async () => {
-    expect((await space.machines('failing')).get('unreachable-0')?.attempts.launch).toBe(2);
+  it('replaced machines that could not be reached or did not boot as often as attempts.launch allows', async () => {
+    const machines = await space.machines('failing');
+    for (const name of ['unreachable-0', 'slow-to-boot-0'])
+      expect(machines.get(name)?.attempts.launch).toBe(2);
     const { stdout } = await space.run(['events', 'failing', '--json']);
     const { events } = JSON.parse(stdout) as {
       readonly events: readonly { readonly type: string; readonly ids?: readonly string[] }[];
     };
-    expect(events.filter(({ type }) => type === 'instance-condemned')).toHaveLength(1);
-    expect(events.filter(({ type }) => type === 'instances-gone')).toHaveLength(1);
+    const gone = events.filter(({ type }) => type === 'instances-gone').flatMap(({ ids }) => ids ?? []);
+    expect(events.filter(({ type }) => type === 'instance-condemned')).toHaveLength(2);
+    expect(gone).toHaveLength(2);
   });
 
   it('has ended the process group of the script that hung', () => {
