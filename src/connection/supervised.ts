@@ -1,3 +1,4 @@
+import { childSignal } from '../child-signal.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { lastLine } from './download.ts';
@@ -30,8 +31,7 @@ export async function supervised(
   program: SupervisedProgram,
   { signal, onOutput }: RunOptions,
 ): Promise<Supervised> {
-  const stopped = new AbortController();
-  const both = AbortSignal.any([signal, stopped.signal]);
+  using both = childSignal(signal);
   let emitted = 0;
   function emit(offset: number, chunk: Buffer): void {
     const seen = emitted - offset;
@@ -50,7 +50,7 @@ export async function supervised(
   let follower: LogFollower | undefined;
   let due = false;
   function follow(): LogFollower {
-    follower ??= followLog(connection, program, { signal: both, onBytes: emit });
+    follower ??= followLog(connection, program, { signal: both.signal, onBytes: emit });
     return follower;
   }
   const timer = setTimeout(() => {
@@ -113,7 +113,7 @@ export async function supervised(
 
   try {
     const command = program.command([...program.shell, '-s']);
-    const result = await connection.exec(command, { signal: both, stdin: program.stdin, onStdout });
+    const result = await connection.exec(command, { signal: both.signal, stdin: program.stdin, onStdout });
     const { end } = report;
     if (end === undefined || report.complete !== true) {
       if (report.started === true)
@@ -128,7 +128,7 @@ export async function supervised(
     return end.kind === 'exited' && report.outputs ? { ...end, outputs: Buffer.concat(report.outputs) } : end;
   } finally {
     clearTimeout(timer);
-    stopped.abort();
+    both.abort(new Error('The run is over.'));
     await follower?.ended;
   }
 }
