@@ -13,6 +13,7 @@ umask 077
 printf "%s begin\\n" "$3"
 tail -c +1 -f log &
 follower=$!
+trap 'kill "$follower" 2>/dev/null; exit 1' HUP
 read -r word
 kill "$follower" 2>/dev/null
 wait "$follower" 2>/dev/null

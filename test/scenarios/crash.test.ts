@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { until } from '../support/until.ts';
 import type { Scenario } from './scenario.ts';
 import { logOf, scenario } from './scenario.ts';
+import { processesOf } from './traces.ts';
 
 const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 
@@ -35,7 +35,7 @@ levels:
       user: { bootstrap: { run: 'echo "$1" >>"$SHARED/numbers"', args: ["{{join services.slow.all.number ','}}"] } }
 `;
 
-/** Runs `plan up` as a process of its own and kills it once all three bootstraps of the middle level run. */
+/** Runs `plan up` as a process of its own and kills it once it follows all three bootstraps of the middle level. */
 async function killedUp(space: Scenario): Promise<void> {
   const child = spawn(
     process.execPath,
@@ -46,11 +46,12 @@ async function killedUp(space: Scenario): Promise<void> {
     },
   );
   const ended = once(child, 'exit');
-  const said = text(child.stderr);
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   await Promise.race([
-    until(() => space.told('began').length === 5),
-    ended.then(async () => {
-      throw new Error(await said);
+    until(() => said.split('before the crash').length === 4),
+    ended.then(() => {
+      throw new Error(said);
     }),
   ]);
   child.kill('SIGKILL');
@@ -64,6 +65,7 @@ it('up goes on with the bootstraps that ran when it was killed: each runs once a
   expect((await space.status('crashing')).operation).toMatchObject({ kind: 'up', endedAt: null });
   await space.write('shared/killed', '');
   await until(() => space.told('unwatched').length === 3);
+  await until(() => !processesOf(space.stateDirectory).some(({ command }) => command.startsWith('tail ')));
 
   const resumed = { done: null as Promise<void> | null };
   const up = await space.run(['up', 'crashing.yml', '-v'], {

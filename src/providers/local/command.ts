@@ -50,7 +50,7 @@ export function runCommand(
     if (running) signalSession(pid, `SIG${name}`);
   });
   channel.onClosed(() => {
-    if (running) signalSession(pid, 'SIGHUP');
+    if (running) hangUp(child);
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
   });
   // The command need not read its input to the end.
@@ -114,6 +114,11 @@ function refuse(channel: SshCommand, error: unknown): void {
     channel.ended(255);
     channel.close();
   });
+}
+
+/** The shell alone: a script on its way to a session of its own, which must not end, is in the shell's group still. */
+function hangUp(shell: ChildProcessWithoutNullStreams): void {
+  shell.kill('SIGHUP');
 }
 
 function signalSession(pid: number, signal: string): void {

@@ -132,6 +132,16 @@ describe('a command on a local machine', () => {
     process.kill(detached);
   });
 
+  it('takes none of its children along: one may be on its way to a session of its own', async () => {
+    const channel = await client.open('sleep 300 & echo $! $$; wait');
+    const [chunk] = (await once(channel, 'data')) as [Buffer];
+    const [child = 0, shell = 0] = chunk.toString().trim().split(' ').map(Number);
+    channel.close();
+    await until(() => isGone(shell));
+    expect(isGone(child)).toBe(false);
+    process.kill(child);
+  });
+
   it('ends with its connection too, even when it does not read what it is sent', async () => {
     const second = await connectTo(access);
     const channel = await second.open('echo $$; sleep 300');
