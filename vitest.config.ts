@@ -6,6 +6,10 @@ export default defineConfig({
     globalSetup: ['test/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    coverage: { include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary'], thresholds: { statements: 90 } },
+    coverage: {
+      include: ['src/**/*.ts'],
+      reporter: ['text-summary', 'json-summary'],
+      thresholds: { statements: 90 },
+    },
   },
 });

@@ -15,7 +15,11 @@ type ArchivedEntry =
  * Keeps what is not there yet and answers the SHA-256 of the archive's manifest; to be called in a transaction.
  * Contents are encrypted, because a plan's text holds the defaults of its sensitive inputs.
  */
-export function writeArchive(db: Database, cipher: Cipher, sources: ReadonlyMap<string, SourceEntry>): string {
+export function writeArchive(
+  db: Database,
+  cipher: Cipher,
+  sources: ReadonlyMap<string, SourceEntry>,
+): string {
   const putBlob = db.prepare<[string, Buffer]>('INSERT OR IGNORE INTO blobs (digest, bytes) VALUES (?, ?)');
   const hasBlob = db.prepare<[string]>('SELECT 1 FROM blobs WHERE digest = ?');
   const manifest: Manifest = [...sources]

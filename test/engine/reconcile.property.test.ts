@@ -143,7 +143,7 @@ class Simulation {
   }
 
   apply(bodies: readonly FactBody[]): void {
-    for (const body of bodies) applyFact(this.state, { ...body, at: this.now } as Fact, this.touched);
+    for (const body of bodies) applyFact(this.state, { ...body, at: this.now }, this.touched);
   }
 
   /** Looks at what was touched and at everything, and answers both. */

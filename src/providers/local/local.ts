@@ -58,14 +58,15 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
       return Math.min(LONGEST_POLL, Math.max(SHORTEST_POLL, described / 4));
     },
     check: (requests) => Promise.resolve(requests.flatMap(problemsOf)),
-    async prepare(_tags, { signal }) {
-      await Promise.resolve();
-      signal.throwIfAborted();
+    /** The key pair, and the host process, which ends by itself when no machine comes. */
+    async prepare(_tags, cancel) {
+      cancel.signal.throwIfAborted();
       try {
         ensureKeyPair(keysDirectory(stateDirectory));
       } catch (error) {
         throw error instanceof StateError ? new ProviderError(error.message, { cause: error }) : error;
       }
+      await client.ask({ kind: 'remaining' }, cancel);
     },
     async release(tags, cancel) {
       for (;;) {

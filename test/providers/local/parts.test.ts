@@ -126,15 +126,16 @@ describe('readOptions()', () => {
     });
   });
 
-  it.each(['images/web', '/nowhere', '/etc/passwd'])(
-    'refuses the image "%s", which is no directory',
-    (image) => {
-      expect(readOptions({ ...request, image })).toMatchObject({
-        kind: 'problem',
-        message: `Cannot start machines from image "${image}": it is not a directory`,
-      });
-    },
-  );
+  it.each([
+    ['images/web', '/images/web'],
+    ['/nowhere', '/nowhere'],
+    ['/etc/passwd', '/etc/passwd'],
+  ])('refuses the image "%s", which is no directory', (image, path) => {
+    expect(readOptions({ ...request, image })).toMatchObject({
+      kind: 'problem',
+      message: `Cannot start machines from image "${path}": it is not a directory`,
+    });
+  });
 });
 
 describe('createLineReader()', () => {
