@@ -18,14 +18,14 @@ levels:
             sh -c 'trap "" TERM; echo $$ >>"$SHARED/hanging"; echo "hangs now"; sleep 600; sleep 600' &
             echo $! >>"$SHARED/hanging"
             wait
-          timeout: 700ms
+          timeout: 2s
       suicidal: { bootstrap: { run: 'echo "goodbye"; kill -9 $$' } }
       undeclared: { bootstrap: { run: 'echo "prot=1" >>"$PLAN_OUTPUT"; echo "port=1" >>"$PLAN_OUTPUT"' }, outputs: [port] }
       missing: { bootstrap: { run: 'echo "port=1" >>"$PLAN_OUTPUT"' }, outputs: [port, token] }
       garbled: { bootstrap: { run: 'echo "no key here" >>"$PLAN_OUTPUT"' } }
-      never-passes: { verify: { run: 'echo "still 503"; exit 1', interval: 100ms, timeout: 600ms } }
+      never-passes: { verify: { run: 'echo "still 503"; exit 1', interval: 100ms, timeout: 2s } }
       fatal: { verify: { run: 'echo "wrong disk"; exit 42', interval: 100ms, fatalExitCodes: [41, 42] } }
-      hanging-try: { verify: { run: 'echo "asleep"; sleep 600', interval: 100ms, tryTimeout: 300ms, timeout: 800ms } }
+      hanging-try: { verify: { run: 'echo "asleep"; sleep 600', interval: 100ms, tryTimeout: 500ms, timeout: 2s } }
       closed: { verify: { tcp: 1, interval: 100ms, timeout: 500ms } }
       silent: { verify: { http: { port: 1 }, interval: 100ms, timeout: 500ms } }
       unreachable:
@@ -34,7 +34,7 @@ levels:
         attempts: { launch: 2 }
       slow-to-boot:
         local: { bootDelay: 10m }
-        timeouts: { launch: 300ms }
+        timeouts: { launch: 1s }
         attempts: { launch: 2 }
       peerless: { env: { PEER: "{{join services.unreachable.all.hostname ','}}" }, bootstrap: { run: 'echo peerless >>"$SHARED/above"' } }
       sibling:
@@ -115,7 +115,7 @@ describe('a level in which machines fail', () => {
     [
       'hangs-0',
       { step: 'bootstrap', reason: 'timeout', exitCode: null, logTail: ['hangs now'] },
-      /did not end within 700ms$/,
+      /did not end within 2s$/,
     ],
     [
       'suicidal-0',
@@ -136,7 +136,7 @@ describe('a level in which machines fail', () => {
     [
       'never-passes-0',
       { step: 'verify', reason: 'timeout', exitCode: 1, logTail: ['still 503'] },
-      /did not pass within 600ms: the last try exited with 1$/,
+      /did not pass within 2s: the last try exited with 1$/,
     ],
     [
       'fatal-0',
@@ -146,7 +146,7 @@ describe('a level in which machines fail', () => {
     [
       'hanging-try-0',
       { step: 'verify', reason: 'timeout', exitCode: null },
-      /did not pass within 800ms: the last try did not end within 300ms$/,
+      /did not pass within 2s: the last try did not end within 500ms$/,
     ],
     [
       'closed-0',
@@ -166,7 +166,7 @@ describe('a level in which machines fail', () => {
     [
       'slow-to-boot-0',
       { step: 'launch', reason: 'timeout', exitCode: null, logPath: null },
-      /^The machine does not run after 300ms: the provider says "pending"$/,
+      /^The machine does not run after 1s: the provider says "pending"$/,
     ],
     [
       'peerless-0',

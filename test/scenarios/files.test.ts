@@ -64,7 +64,7 @@ levels:
           - { source: one.hbs, target: "{{self.name}}.txt", template: true }
           - { content: "#!/bin/sh\\necho {{self.index}}\\n", target: bin/say, mode: "0755" }
         bootstrap: { script: tool, args: ["a b"] }
-        verify: { run: 'test "$(www/bin/tool)" = tool && test "$(bin/say)" = 0 && test -f www/index.html', timeout: 2s }
+        verify: { run: 'test "$(www/bin/tool)" = tool && test "$(bin/say)" = 0 && test -f www/index.html', timeout: 10s }
 `,
   );
   const up = await space.run(['up', 'copied.yml']);
@@ -103,7 +103,7 @@ levels:
         count: 2
         image: ${JSON.stringify(join(space.path, 'image'))}
         bootstrap: { run: 'test "$("$HOME/bin/hello")" = hello; echo 8 >"$HOME/etc/release"' }
-        verify: { run: 'test "$(cat "$HOME/link")" = 8', timeout: 2s }
+        verify: { run: 'test "$(cat "$HOME/link")" = 8', timeout: 10s }
 `,
   );
   expect(await space.run(['up', 'imaged.yml'])).toMatchObject({ code: 0 });

@@ -9,7 +9,7 @@ levels:
       node:
         count: { min: "{{inputs.least}}", max: 4 }
         bootstrap: { run: 'test "$PLAN_INDEX" != 1 || exit 3' }
-        verify: { run: 'test "$PLAN_INDEX" != 3', interval: 50ms, timeout: 400ms }
+        verify: { run: 'test "$PLAN_INDEX" != 3', fatalExitCodes: [1] }
       empty: { count: 0 }
   - name: above
     services:

@@ -8,7 +8,7 @@ levels:
     services:
       steady: { count: 2, bootstrap: { run: 'echo "$PLAN_MACHINE" >>"$SHARED/ran"' } }
       broken: { bootstrap: { run: 'echo "$PLAN_MACHINE" >>"$SHARED/ran"; exit 3' } }
-      unsure: { bootstrap: { run: 'echo "$PLAN_MACHINE" >>"$SHARED/ran"' }, verify: { run: 'test -e "$SHARED/sure"', interval: 20ms, timeout: 200ms } }
+      unsure: { bootstrap: { run: 'echo "$PLAN_MACHINE" >>"$SHARED/ran"' }, verify: { run: 'test -e "$SHARED/sure"', fatalExitCodes: [1] } }
   - name: two
     services:
       last: { bootstrap: { run: 'echo "$PLAN_MACHINE" >>"$SHARED/ran"' } }

@@ -21,7 +21,7 @@ levels:
             [ "$tries" -ge 3 ] || { [ "$tries" -ne 2 ] || sleep 600; exit 5; }
             echo "try=$tries" >>"$PLAN_OUTPUT"
           attempts: 3
-          timeout: 800ms
+          timeout: 2s
         outputs: [try, half]
       never: { bootstrap: { run: 'echo no >>"$SHARED/never"; exit 6' }, attempts: { bootstrap: 2 } }
 `,
