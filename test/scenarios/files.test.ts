@@ -101,7 +101,7 @@ levels:
     services:
       web:
         count: 2
-        image: ${JSON.stringify(join(space.path, 'image'))}
+        image: image
         bootstrap: { run: 'test "$("$HOME/bin/hello")" = hello; echo 8 >"$HOME/etc/release"' }
         verify: { run: 'test "$(cat "$HOME/link")" = 8', timeout: 10s }
 `,
