@@ -4,7 +4,7 @@ import type { Decision, Step } from '../../src/engine/step.ts';
 import { subjectsOf } from '../../src/engine/step.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import type { Goal, Look, Reconciliation } from '../../src/engine/situation.ts';
-import type { Fact, FactBody } from '../../src/fact.ts';
+import type { FactBody } from '../../src/fact.ts';
 import type { Plan, Service } from '../../src/plan/plan.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
 import { applyFact, emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
