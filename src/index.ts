@@ -1,7 +1,8 @@
 export type { Clock } from './clock.ts';
 export { systemClock } from './clock.ts';
 export { createConnectionPool } from './connection/pool.ts';
-export { openConnection } from './connection/open.ts';
+export type { Opener } from './connection/open.ts';
+export { createOpener, openConnection } from './connection/open.ts';
 export { createScriptRunner } from './connection/shell-script-runner.ts';
 export { down } from './engine/down.ts';
 export type { DownRequest, EngineEvent, OperationResult, UpRequest, Wiring } from './engine/operation.ts';

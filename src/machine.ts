@@ -14,6 +14,23 @@ export interface SshAccess {
   readonly privateKey: string;
   /** `ssh-ed25519 AAAA…` where the provider can tell it, or as pinned at first sight; null: not known yet. */
   readonly hostKey: string | null;
+  /** How a host key is judged while `hostKey` is null, and what the known one must agree with; absent: `pin-first`. */
+  readonly trust?: HostTrust;
+  /** The hosts to go through, in that order; absent: none. */
+  readonly jump?: readonly JumpHost[];
+}
+
+export type HostTrust =
+  | { readonly kind: 'pin-first' }
+  /** The files of OpenSSH have it. */
+  | { readonly kind: 'known-hosts' }
+  /** `SHA256:…` without padding, or `MD5:` and sixteen lower-case pairs. */
+  | { readonly kind: 'fingerprint'; readonly fingerprint: string };
+
+export interface JumpHost {
+  readonly user: string;
+  readonly host: string;
+  readonly port: number;
 }
 
 /** The built-in attributes that the provider tells of a machine that runs. */

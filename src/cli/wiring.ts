@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../clock.ts';
-import { openConnection } from '../connection/open.ts';
+import { createOpener } from '../connection/open.ts';
 import { createConnectionPool } from '../connection/pool.ts';
 import { createScriptRunner } from '../connection/shell-script-runner.ts';
 import type { Wiring } from '../engine/operation.ts';
@@ -20,7 +20,7 @@ export async function withWiring<T>(
   use: (wiring: Wiring) => Promise<T>,
 ): Promise<T> {
   const { store, stateDirectory, flags, observe } = parts;
-  await using connections = createConnectionPool({ open: openConnection });
+  await using connections = createConnectionPool({ open: createOpener().open });
   return await use({
     store,
     logs: createLogs(stateDirectory),

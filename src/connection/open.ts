@@ -1,9 +1,157 @@
-import type { Access } from '../machine.ts';
+import { connect } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Access, JumpHost, SshAccess } from '../machine.ts';
+import { abortable } from './abort.ts';
+import { createBastions } from './bastion.ts';
+import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
+import { createFileCache } from './file-cache.ts';
+import type { HostJudge, HostKnowledge } from './host-judge.ts';
+import { judgeHost } from './host-judge.ts';
+import { knownHost } from './known-hosts.ts';
+import type { KnownHost } from './known-hosts.ts';
 import type { OpenOptions } from './open-options.ts';
+import { openThrough } from './open-through.ts';
+import { PrivateKeyError } from './private-key-error.ts';
+import type { PrivateKey } from './ssh.ts';
 
-/** Opens a connection to a machine. Rejects with `ConnectionError`, or the signal's reason. */
+/** Opens connections, and keeps what they share: private keys, known hosts, connections to the hosts between. */
+export interface Opener {
+  /** Opens a connection to a machine. Rejects with `ConnectionError`, or the signal's reason. */
+  open(access: Access, options: OpenOptions): Promise<Connection>;
+}
+
+export interface OpenerOptions {
+  /** Files in the format of OpenSSH's known_hosts; default: those of OpenSSH's client. */
+  readonly knownHosts?: readonly string[];
+}
+
+type Role = 'machine' | 'bastion';
+
+export function createOpener({ knownHosts = opensshFiles() }: OpenerOptions = {}): Opener {
+  const library = lazily(() => import('./ssh.ts'));
+  const keys = createFileCache<PrivateKey>(async (bytes, path) =>
+    (await library()).parsePrivateKey(bytes, path),
+  );
+  const hosts = createFileCache((bytes) => bytes.toString());
+  /** Keys of the hosts between that were accepted at first sight. */
+  const pins = new Map<string, string>();
+
+  const bastions = createBastions((access, options) => {
+    const place = JSON.stringify([access.host, access.port, access.jump]);
+    const onHostKey = (hostKey: string): void => void pins.set(place, hostKey);
+    return openAs('bastion', { ...access, hostKey: pins.get(place) ?? null }, { ...options, onHostKey });
+  });
+
+  async function openAs(role: Role, access: SshAccess, options: OpenOptions): Promise<Connection> {
+    const { signal } = options;
+    signal.throwIfAborted();
+    try {
+      const [{ openSsh }, privateKey, judge] = await Promise.all([
+        library(),
+        abortable(readKey(access.privateKey), signal),
+        abortable(judgeOf(role, access), signal),
+      ]);
+      const login = { privateKey, judge, by: byWayOf(access.jump) };
+      const bastion = bastionOf(access);
+      if (bastion !== undefined)
+        return await openThrough(await bastions.borrow(bastion, { signal }), access, options, (parts) =>
+          openSsh(access, { ...login, dial: parts.dial }, parts.options),
+        );
+      const { host, port } = access;
+      return await openSsh(access, { ...login, dial: () => connect({ host, port, noDelay: true }) }, options);
+    } catch (error) {
+      if (error instanceof ConnectionError) forget(error, access);
+      throw error;
+    }
+  }
+
+  async function readKey(path: string): Promise<PrivateKey> {
+    try {
+      return await keys.read(path);
+    } catch (error) {
+      if (error instanceof ConnectionError) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new PrivateKeyError(`Cannot read the private key "${path}": ${why}`, { cause: error });
+    }
+  }
+
+  async function judgeOf(role: Role, access: SshAccess): Promise<HostJudge> {
+    const { hostKey: pinned, trust } = access;
+    const asksFiles = role === 'bastion' || trust?.kind === 'known-hosts';
+    const isRefused = role === 'bastion' ? trust?.kind !== 'pin-first' : trust?.kind === 'known-hosts';
+    const knowledge: HostKnowledge = {
+      pinned,
+      fingerprint: trust?.kind === 'fingerprint' ? trust.fingerprint : null,
+      known: asksFiles ? await readKnownHost(access) : null,
+      unknown: isRefused ? 'refuse' : 'pin',
+      hint: unknownHint(role, access),
+    };
+    return judgeHost(knowledge);
+  }
+
+  async function readKnownHost({ host, port }: SshAccess): Promise<KnownHost> {
+    const texts = await Promise.all(knownHosts.map(readHosts));
+    return knownHost(texts.join('\n'), host, port);
+  }
+
+  async function readHosts(path: string): Promise<string> {
+    try {
+      return await hosts.read(path);
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ConnectionError('host-key', `Cannot read the known hosts: ${why}`, { cause: error });
+    }
+  }
+
+  /** What was refused may be corrected before the next try. */
+  function forget({ problem }: ConnectionError, { privateKey }: SshAccess): void {
+    if (problem === 'authentication') keys.forget(privateKey);
+    if (problem === 'host-key') knownHosts.forEach((path) => hosts.forget(path));
+  }
+
+  return { open: (access, options) => openAs('machine', access, options) };
+}
+
+/** Opens a single connection that shares nothing with others. */
 export async function openConnection(access: Access, options: OpenOptions): Promise<Connection> {
-  const { openSsh } = await import('./ssh.ts');
-  return await openSsh(access, options);
+  return await createOpener().open(access, options);
+}
+
+/** The last host between; it is reached through those before it, and judged by itself. */
+function bastionOf({ jump = [], trust, privateKey, kind }: SshAccess): SshAccess | undefined {
+  const last = jump.at(-1);
+  if (last === undefined) return undefined;
+  const before = jump.slice(0, -1);
+  return {
+    kind,
+    ...last,
+    privateKey,
+    hostKey: null,
+    trust: { kind: trust?.kind === 'pin-first' ? 'pin-first' : 'known-hosts' },
+    ...(before.length > 0 && { jump: before }),
+  };
+}
+
+function byWayOf(jump: readonly JumpHost[] = []): string {
+  return jump.length === 0 ? '' : ` through ${jump.map(({ host, port }) => `"${host}:${port}"`).join(', ')}`;
+}
+
+function unknownHint(role: Role, { user, host, port, jump = [] }: SshAccess): string {
+  const by = jump.map((hop) => `${hop.user}@${hop.host}:${hop.port}`).join(',');
+  const command = `ssh${by === '' ? '' : ` -J ${by}`} -p ${port} ${user}@${host}`;
+  const or = role === 'machine' ? 'write this fingerprint as' : 'have the plan trust it with pinFirst as';
+  return `If that is its key, confirm it once with "${command}", or ${or} "hostKey".`;
+}
+
+function opensshFiles(): readonly string[] {
+  return [join(homedir(), '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts'];
+}
+
+/** Loads something when it is first needed. */
+function lazily<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined;
+  return () => (loading ??= load());
 }

@@ -178,6 +178,7 @@ function closedError(): ConnectionError {
 }
 
 /** What decides whether a connection that is open still leads to the machine. */
-function addressOf({ host, port, user, privateKey }: Access): string {
-  return `${user}@${host}:${port} ${privateKey}`;
+function addressOf({ host, port, user, privateKey, trust, jump }: Access): string {
+  const address = `${user}@${host}:${port} ${privateKey}`;
+  return trust === undefined && jump === undefined ? address : JSON.stringify([address, trust, jump]);
 }

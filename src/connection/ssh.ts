@@ -1,20 +1,21 @@
-import { readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { Client } from 'ssh2';
-import type { Algorithms, ServerHostKeyAlgorithm } from 'ssh2';
+import type { Duplex } from 'node:stream';
+import { Client, utils } from 'ssh2';
+import type { Algorithms, ParsedKey, PublicKeyAuthMethod, ServerHostKeyAlgorithm } from 'ssh2';
 import type { SshAccess } from '../machine.ts';
 import { onAbort } from './abort.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
-import { fingerprint, formatHostKey, parseHostKey, signatureAlgorithms } from './host-key.ts';
+import type { HostJudge } from './host-judge.ts';
+import { formatHostKey, signatureAlgorithmsOf } from './host-key.ts';
 import type { OpenOptions } from './open-options.ts';
+import { PrivateKeyError } from './private-key-error.ts';
 import { sshConnection } from './ssh-connection.ts';
 
 const HANDSHAKE_LIMIT = 30_000;
 const KEEP_ALIVE = { keepaliveInterval: 15_000, keepaliveCountMax: 3 };
 
 /** The cheapest first (curve25519 takes a sixth more CPU per handshake); every OpenSSH since 7.0 has one of each. */
-const ALGORITHMS = {
+const ALGORITHMS: Algorithms = {
   kex: [
     'ecdh-sha2-nistp256',
     'curve25519-sha256',
@@ -33,24 +34,74 @@ const ALGORITHMS = {
   ],
   hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
   compress: ['none'],
-} as const satisfies Algorithms;
-const HOST_KEYS: readonly string[] = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'rsa-sha2-512',
-  'rsa-sha2-256',
-];
+};
 
-/** An SSH connection, authenticated by key. A host key other than the known one is refused before anything is sent. */
-export async function openSsh(access: SshAccess, options: OpenOptions): Promise<Connection> {
+/** A private key that is ready to sign. */
+export type PrivateKey = ParsedKey;
+
+export interface SshLogin {
+  readonly privateKey: PrivateKey;
+  readonly judge: HostJudge;
+  /** A fresh stream to the machine's SSH server, which may still be connecting. */
+  dial(): Duplex | Promise<Duplex>;
+  /** How it leads there, for messages: ` through "bastion:22"`, or nothing. */
+  readonly by: string;
+}
+
+/** Reads the text of a private key. Throws `PrivateKeyError`. */
+export function parsePrivateKey(bytes: Buffer, path: string): PrivateKey {
+  const parsed: ParsedKey | readonly ParsedKey[] | Error = utils.parseKey(bytes);
+  if (parsed instanceof Error) {
+    const isEncrypted = parsed.message.includes('no passphrase');
+    const why = isEncrypted ? `it is encrypted\n${ENCRYPTED_HINT}` : parsed.message;
+    throw new PrivateKeyError(`Cannot use the private key "${path}": ${why}`, { cause: parsed });
+  }
+  const key = Array.isArray(parsed) ? (parsed as readonly ParsedKey[])[0] : parsed;
+  if (key?.isPrivateKey() !== true)
+    throw new PrivateKeyError(`Cannot use the private key "${path}": it is a public key`);
+  return key;
+}
+
+const ENCRYPTED_HINT = 'Name a key that has no passphrase: nobody is there to type it.';
+
+/** What a host showed of itself in one try. */
+interface Seen {
+  key?: Buffer;
+}
+
+/** An SSH connection, authenticated by key. A host that the judge refuses is sent nothing. */
+export async function openSsh(access: SshAccess, login: SshLogin, options: OpenOptions): Promise<Connection> {
+  const { judge } = login;
+  let { algorithms } = judge;
+  let first: unknown;
+  while (algorithms.length > 0) {
+    const seen: Seen = {};
+    try {
+      return await tryToOpen(access, login, options, algorithms, seen);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (seen.key !== undefined && judge.refuse(seen.key) === null) throw error;
+      first ??= error;
+      if (!judge.tellsNoType || seen.key === undefined) throw first;
+      const useless = signatureAlgorithmsOf(seen.key);
+      algorithms = algorithms.filter((algorithm) => !useless.includes(algorithm));
+    }
+  }
+  throw first;
+}
+
+async function tryToOpen(
+  access: SshAccess,
+  { privateKey, judge, dial, by }: SshLogin,
+  options: OpenOptions,
+  algorithms: readonly string[],
+  seen: Seen,
+): Promise<Connection> {
   const { signal } = options;
   const where = `${access.host}:${access.port}`;
-  const privateKey = await readPrivateKey(access.privateKey, signal);
   const client = new Client();
-  const socket = connect({ host: access.host, port: access.port, noDelay: true });
-  let shown: Buffer | undefined;
+  const socket = await dial();
+  const auth: PublicKeyAuthMethod = { type: 'publickey', username: access.user, key: privateKey };
   let cause: unknown;
 
   client.on('error', (error) => {
@@ -58,31 +109,24 @@ export async function openSsh(access: SshAccess, options: OpenOptions): Promise<
   });
   const ready = new Promise<void>((resolve, reject) => {
     client.once('ready', resolve);
-    client.once('close', () => reject(openingError(access, shown, cause)));
+    client.once('close', () => reject(openingError(access, judge, by, seen, cause)));
   });
   const stopListening = onAbort(signal, () => {
     cause ??= signal.reason;
     socket.destroy();
   });
   try {
+    signal.throwIfAborted();
     client.connect({
       ...KEEP_ALIVE,
       sock: socket,
       readyTimeout: HANDSHAKE_LIMIT,
       username: access.user,
-      privateKey,
-      authHandler: ['publickey'],
-      algorithms: {
-        ...ALGORITHMS,
-        kex: [...ALGORITHMS.kex],
-        cipher: [...ALGORITHMS.cipher],
-        hmac: [...ALGORITHMS.hmac],
-        compress: [...ALGORITHMS.compress],
-        serverHostKey: [...hostKeyAlgorithms(access)] as ServerHostKeyAlgorithm[],
-      },
+      authHandler: [auth],
+      algorithms: { ...ALGORITHMS, serverHostKey: algorithms as ServerHostKeyAlgorithm[] },
       hostVerifier: (key: Buffer) => {
-        shown = key;
-        return access.hostKey === null || key.equals(parseHostKey(access.hostKey));
+        seen.key = key;
+        return judge.refuse(key) === null;
       },
       ...(options.log && { debug: options.log }),
     });
@@ -91,18 +135,14 @@ export async function openSsh(access: SshAccess, options: OpenOptions): Promise<
     socket.destroy();
     signal.throwIfAborted();
     if (error instanceof ConnectionError) throw error;
-    throw new ConnectionError(
-      'authentication',
-      `Cannot use the private key "${access.privateKey}": ${causeText(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw new ConnectionError('failed', `Cannot connect to "${where}"${by}: ${causeText(error)}`, {
+      cause: error,
+    });
   } finally {
     stopListening();
   }
   cause = undefined;
-  if (access.hostKey === null && shown !== undefined) options.onHostKey(formatHostKey(shown));
+  if (access.hostKey === null && seen.key !== undefined) options.onHostKey(formatHostKey(seen.key));
   return sshConnection(client, {
     where,
     cause: () => (cause === undefined ? 'it was closed' : causeText(cause)),
@@ -110,52 +150,25 @@ export async function openSsh(access: SshAccess, options: OpenOptions): Promise<
   });
 }
 
-function hostKeyAlgorithms(access: SshAccess): readonly string[] {
-  return access.hostKey === null ? HOST_KEYS : signatureAlgorithms(access.hostKey);
-}
-
-async function readPrivateKey(path: string, signal: AbortSignal): Promise<Buffer> {
-  try {
-    return await readFile(path, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new ConnectionError(
-      'authentication',
-      `Cannot read the private key "${path}": ${causeText(error)}`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-function openingError(access: SshAccess, shown: Buffer | undefined, cause: unknown): ConnectionError {
+function openingError(
+  access: SshAccess,
+  judge: HostJudge,
+  by: string,
+  seen: Seen,
+  cause: unknown,
+): ConnectionError {
   const where = `${access.host}:${access.port}`;
   const level = (cause as { level?: unknown } | undefined)?.level;
-  if (access.hostKey !== null) {
-    const known = parseHostKey(access.hostKey);
-    const expected = `${fingerprint(known)} is known`;
-    const other = shown && !shown.equals(known) ? `it shows the host key ${fingerprint(shown)}` : undefined;
-    const none = /host key/.test(causeText(cause))
-      ? 'it no longer has a host key of the known type'
-      : undefined;
-    const why = other ?? none;
-    if (why !== undefined)
-      return new ConnectionError(
-        'host-key',
-        `Cannot trust "${where}": ${why}, ${expected}\n${HOST_KEY_HINT}`,
-      );
-  }
+  const none = /host key/.test(causeText(cause)) ? judge.noneOfThem : null;
+  const why = seen.key === undefined ? none : judge.refuse(seen.key);
+  if (why !== null) return new ConnectionError('host-key', `Cannot trust "${where}"${by}: ${why}`);
   if (level === 'client-authentication') {
-    const message = `Cannot log in to "${where}" as "${access.user}": the key "${access.privateKey}" was refused`;
+    const message = `Cannot log in to "${where}"${by} as "${access.user}": the key "${access.privateKey}" was refused`;
     return new ConnectionError('authentication', message, { cause });
   }
   const problem = level === 'handshake' ? 'failed' : 'unreachable';
-  return new ConnectionError(problem, `Cannot connect to "${where}": ${causeText(cause)}`, { cause });
+  return new ConnectionError(problem, `Cannot connect to "${where}"${by}: ${causeText(cause)}`, { cause });
 }
-
-const HOST_KEY_HINT =
-  'Somebody may be in between. If the machine was set up anew on purpose, replace it in the deployment or correct its host key.';
 
 function causeText(cause: unknown): string {
   if (cause === undefined || cause === null) return 'the connection was closed';

@@ -1,0 +1,70 @@
+import type { SshAccess } from '../machine.ts';
+import { abortable } from './abort.ts';
+import { ConnectionError } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { OpenOptions } from './open-options.ts';
+
+/** Connections to hosts that machines are reached through: each is shared, and open while somebody borrows it. */
+export interface Bastions {
+  /** Rejects as opening does. One that was lost is opened again for the next who asks. */
+  borrow(access: SshAccess, options: { readonly signal: AbortSignal }): Promise<Loan>;
+}
+
+/** Dispose of it to give the connection back; the last one closes it. May be repeated. */
+export interface Loan extends AsyncDisposable {
+  readonly connection: Connection;
+}
+
+interface Entry {
+  readonly cancel: AbortController;
+  readonly opened: Promise<Connection>;
+  users: number;
+}
+
+export function createBastions(
+  open: (access: SshAccess, options: Pick<OpenOptions, 'signal' | 'onLost'>) => Promise<Connection>,
+): Bastions {
+  const table = new Map<string, Entry>();
+
+  function start(key: string, access: SshAccess): Entry {
+    const cancel = new AbortController();
+    const forget = (): void => {
+      if (table.get(key) === entry) table.delete(key);
+    };
+    const opened = open(access, { signal: cancel.signal, onLost: forget });
+    opened.catch(forget);
+    const entry: Entry = { cancel, opened, users: 0 };
+    table.set(key, entry);
+    return entry;
+  }
+
+  async function leave(key: string, entry: Entry): Promise<void> {
+    entry.users -= 1;
+    if (entry.users > 0) return;
+    if (table.get(key) === entry) table.delete(key);
+    entry.cancel.abort(new ConnectionError('lost', 'Cannot use a connection: it is no longer wanted'));
+    const [end] = await Promise.allSettled([entry.opened]);
+    if (end.status === 'fulfilled') await end.value[Symbol.asyncDispose]();
+  }
+
+  return {
+    async borrow(access, { signal }) {
+      const key = keyOf(access);
+      const entry = table.get(key) ?? start(key, access);
+      entry.users += 1;
+      let left: Promise<void> | undefined;
+      const giveBack = (): Promise<void> => (left ??= leave(key, entry));
+      try {
+        return { connection: await abortable(entry.opened, signal), [Symbol.asyncDispose]: giveBack };
+      } catch (error) {
+        await giveBack();
+        throw error;
+      }
+    },
+  };
+}
+
+/** Who shares a connection: those who log in to the same host in the same way. */
+function keyOf({ host, port, user, privateKey, trust, jump }: SshAccess): string {
+  return JSON.stringify([host, port, user, privateKey, trust, jump]);
+}
