@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { Client, utils } from 'ssh2';
+import ssh2 from 'ssh2';
 import type { Algorithms, ParsedKey, PublicKeyAuthMethod, ServerHostKeyAlgorithm } from 'ssh2';
 import type { SshAccess } from '../machine.ts';
 import { onAbort } from './abort.ts';
@@ -50,7 +50,7 @@ export interface SshLogin {
 
 /** Reads the text of a private key. Throws `PrivateKeyError`. */
 export function parsePrivateKey(bytes: Buffer, path: string): PrivateKey {
-  const parsed: ParsedKey | readonly ParsedKey[] | Error = utils.parseKey(bytes);
+  const parsed: ParsedKey | readonly ParsedKey[] | Error = ssh2.utils.parseKey(bytes);
   if (parsed instanceof Error) {
     const isEncrypted = parsed.message.includes('no passphrase');
     const why = isEncrypted ? `it is encrypted\n${ENCRYPTED_HINT}` : parsed.message;
@@ -99,7 +99,7 @@ async function tryToOpen(
 ): Promise<Connection> {
   const { signal } = options;
   const where = `${access.host}:${access.port}`;
-  const client = new Client();
+  const client = new ssh2.Client();
   const socket = await dial();
   const auth: PublicKeyAuthMethod = { type: 'publickey', username: access.user, key: privateKey };
   let cause: unknown;
