@@ -16,26 +16,46 @@ export interface Stage {
   readonly uploads: readonly (readonly RemoteFile[])[];
 }
 
-/** `staged`, `inscribe`, `prepare` and `launch` for one script. */
+/** What a run's directory holds besides its script. */
+const TAKEN = new Set(['claim', 'log', 'followed', 'outputs']);
+/** Bytes of a script's name that its copy for tries keeps; with the digest before it is a file's name still. */
+const NAME_KEPT = 200;
+
+/**
+ * `staged`, `inscribe`, `prepare` and `launch` for one script. A supervised script is in the run's directory, others,
+ * and attributes, are under `base`, named by their content, as if they were written once.
+ */
 export function scriptFunctions(
   run: Try,
-  outputs: boolean,
+  { supervised, outputs }: { readonly supervised: boolean; readonly outputs: boolean },
 ): { readonly stage: Stage; readonly functions: ShellText } {
   const { script } = run;
   const files = fileCommands(run);
-  const tree = script.entries.length !== 1 || (script.entries[0]?.bytes.length ?? 0) > INLINE_LIMIT;
-  const home = `scripts/${digest(script.entries, '')}`;
-  const place: ShellText = tree ? `"$HOME/$base/${home}/"` : '"$dir/script/"';
-  const path = `${place}${quote(utf8(tree ? script.main : baseName(script.main)))}`;
+  const words = interpreter(script);
+  const name = baseName(script.main);
+  const tree =
+    script.entries.length !== 1 ||
+    (script.entries[0]?.bytes.length ?? 0) > INLINE_LIMIT ||
+    // The kernel runs no file that somebody has open for writing.
+    (supervised ? TAKEN.has(name) : words.length === 0);
+  const content = digest(script.entries);
+  const home = `scripts/${content}`;
+  const path = tree
+    ? `"$HOME/$base/${home}/"${quote(utf8(script.main))}`
+    : supervised
+      ? `"$dir/"${quote(utf8(name))}`
+      : `"$HOME/$base/${content}-"${quote(utf8(name).slice(-NAME_KEPT))}`;
+  const attributes = Buffer.from(run.attributes);
+  const attributesPath = `"$HOME/$base/${contentName(attributes)}.json"`;
   const inscribe = [
     ...(tree ? [] : script.entries.map((entry) => writeCommand(path, entry.bytes))),
-    `${print(Buffer.from(run.attributes))} >"$dir/attributes.json"`,
+    `${print(attributes)} 1<>${attributesPath}`,
   ];
   const variables = Object.entries(run.env).map(([name, value]) => exportCommand(name, value));
   const args = run.args.map((value, index) => argument(value, index));
 
   const functions = [
-    PLACE,
+    ...(files.commands.length > 0 ? [PLACE] : []),
     stagedFunction([...files.needs, ...(tree ? [`${home}.ready`] : [])]),
     'inscribe() {',
     ...inscribe.map(orReturn),
@@ -46,9 +66,9 @@ export function scriptFunctions(
     '}',
     'launch() {',
     'begin',
-    `set -- ${[...interpreter(script), path, ...args].join(' ')}`,
+    `set -- ${[...words, path, ...args].join(' ')}`,
     LEAD,
-    'export PLAN_ATTRIBUTES="$dir/attributes.json"',
+    `export PLAN_ATTRIBUTES=${attributesPath}`,
     ...(outputs ? ['export PLAN_OUTPUT="$dir/outputs"'] : []),
     ...variables,
     'trap - HUP INT TERM',
@@ -65,8 +85,12 @@ function orReturn(command: ShellText): ShellText {
   return `${command} || return`;
 }
 
+/**
+ * Never truncates: who writes the same bytes over a file that somebody reads changes nothing, and what another left
+ * half written is whole before it is used.
+ */
 function writeCommand(path: ShellText, content: Buffer): ShellText {
-  return `${print(content)} >${path}${mayCallItself(content) ? ` && chmod 700 ${path}` : ''}`;
+  return `${print(content)} 1<>${path}${mayCallItself(content) ? ` && chmod 700 ${path}` : ''}`;
 }
 
 /** Whether a script may want to be executable: most need not be, and it costs a process. */
@@ -95,11 +119,15 @@ function interpreter(script: ScriptPayload): readonly ShellText[] {
     .map((word) => quote(word ?? ''));
 }
 
-export function digest(entries: ScriptPayload['entries'], attributes: string): string {
+function digest(entries: ScriptPayload['entries']): string {
   const hash = createHash('sha256');
   for (const { path, mode, bytes } of entries)
     hash.update(`${path}\0${mode}\0${bytes.length}\0`).update(bytes);
-  return hash.update(attributes).digest('hex').slice(0, 32);
+  return hash.digest('hex').slice(0, 32);
+}
+
+function contentName(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 32);
 }
 
 function baseName(path: string): string {

@@ -1,12 +1,22 @@
 import { ATTEMPT } from './attempt-text.ts';
 import { fileCommands } from './file-commands.ts';
-import { digest, scriptFunctions, stagedFunction } from './script-functions.ts';
+import { scriptFunctions, stagedFunction } from './script-functions.ts';
 import type { Stage, Try } from './script-functions.ts';
 import type { ScriptRun } from './script-runner.ts';
 import { program, quote, utf8 } from './shell-text.ts';
 import type { ShellText } from './shell-text.ts';
 import { STOP } from './stop-text.ts';
-import { ATTACH, LAUNCH, PROCESSES, REPORT, SUPERVISE } from './supervisor.ts';
+import {
+  ATTACH,
+  CLAIM,
+  DIRECTORIES,
+  LAUNCH,
+  OWNER,
+  PROCESSES,
+  REPORT,
+  SPEECH,
+  SUPERVISE,
+} from './supervisor.ts';
 import { PLACE } from './upload.ts';
 
 export interface Program {
@@ -19,16 +29,18 @@ export interface Program {
 export function runProgram(run: ScriptRun, nonce: string): Program {
   const first = run.stopFirst.map((name) => utf8(name)).join(' ');
   const variables = { nonce, base: run.base, name: run.name, first, outputs: run.outputs ? '1' : '' };
-  const { stage, functions } = scriptFunctions(run, run.outputs);
+  const { stage, functions } = scriptFunctions(run, { supervised: true, outputs: run.outputs });
   const text = [
     assign(variables),
+    SPEECH,
     PROCESSES,
+    CLAIM,
     LAUNCH,
-    STOP,
+    ...(first === '' ? [] : [STOP]),
     SUPERVISE,
     REPORT,
     functions,
-    'directories',
+    ...directories(run),
     'run',
   ];
   return { stdin: program(text.join('\n')), stage };
@@ -36,15 +48,15 @@ export function runProgram(run: ScriptRun, nonce: string): Program {
 
 /** Runs a script once, printing to the channel. */
 export function attemptProgram(run: Try, nonce: string): Program {
-  const name = digest(run.script.entries, run.attributes);
-  const { stage, functions } = scriptFunctions(run, false);
+  const { stage, functions } = scriptFunctions(run, { supervised: false, outputs: false });
   const text = [
-    assign({ nonce, base: run.base, name }),
+    assign({ nonce, base: run.base }),
+    SPEECH,
     PROCESSES,
     LAUNCH,
     ATTEMPT,
     functions,
-    'directories',
+    ...directories(run),
     'attempt',
   ];
   return { stdin: program(text.join('\n')), stage };
@@ -53,7 +65,7 @@ export function attemptProgram(run: Try, nonce: string): Program {
 /** Waits for a run without starting it. */
 export function attachProgram(run: Pick<ScriptRun, 'base' | 'name' | 'outputs'>, nonce: string): Buffer {
   const variables = { nonce, base: run.base, name: run.name, outputs: run.outputs ? '1' : '' };
-  return program([assign(variables), PROCESSES, REPORT, ATTACH, 'attach'].join('\n'));
+  return program([assign(variables), SPEECH, PROCESSES, CLAIM, REPORT, ATTACH, 'attach'].join('\n'));
 }
 
 /** Ends the process groups of runs. */
@@ -62,7 +74,7 @@ export function stopProgram(base: string, names: readonly string[]): Buffer {
   const text = [
     assign({ base, nonce: '' }),
     PROCESSES,
-    LAUNCH,
+    CLAIM,
     STOP,
     'umask 077',
     'runs=$HOME/$base/runs',
@@ -81,11 +93,10 @@ export function putProgram(run: Pick<ScriptRun, 'base' | 'files'>, nonce: string
   const files = fileCommands(run);
   const text = [
     assign({ nonce, base: run.base }),
-    PROCESSES,
-    LAUNCH,
+    SPEECH,
     PLACE,
     stagedFunction(files.needs),
-    'directories',
+    ...directories({ asRoot: true }),
     '[ -d "$work" ] || mkdir -p -- "$work" || exit 1',
     'staged || {\nsay missing\nexit 0\n}',
     ...files.commands.map((command) => `${command} || exit 1`),
@@ -94,7 +105,11 @@ export function putProgram(run: Pick<ScriptRun, 'base' | 'files'>, nonce: string
   return { stdin: program(text.join('\n')), stage: { uploads: [files.blobs] } };
 }
 
+function directories({ asRoot }: Pick<ScriptRun, 'asRoot'>): readonly ShellText[] {
+  return [DIRECTORIES, 'directories', ...(asRoot ? [OWNER] : [])];
+}
+
 function assign(variables: Readonly<Record<string, string>>): ShellText {
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${quote(utf8(value))}`);
-  return ['owner=${1-}', ...lines].join('\n');
+  return ['unset IFS', 'owner=${1-}', ...lines].join('\n');
 }

@@ -47,9 +47,6 @@ finish() {
   done
   signal KILL
 }
-grouped() {
-  { read -r first_pid first_start first_boot <group; } 2>/dev/null
-}
 seal() {
   [ -d "$1" ] || mkdir -p -- "$1" || exit 1
   cd "$1" || exit 1
@@ -63,15 +60,14 @@ seal() {
   while [ "$rounds" -lt 40 ]; do
     rounds=$((rounds + 1))
     if claimed; then
-      grouped && break
-      ended && break
+      [ -z "$group$code" ] || break
       alive "$claimant" "$since" "$on" || break
     fi
     pause 0.05
   done
   if ended && [ "$code" = 0 ]; then return; fi
-  if grouped; then
-    found="$found $first_pid/$first_start/$first_boot"
+  if [ -n "$group" ]; then
+    found="$found $group"
   elif alive "$claimant" "$since" "$on"; then
     kill -KILL "$claimant"
   fi

@@ -7,32 +7,33 @@ import type { ShellText } from './shell-text.ts';
  *     channel's shell ── forks ──> supervisor ── forks ──> script, leader of a session and process group of its own
  *     waits, reports               holds the claim, writes `exit`; hung up on or not, it stays
  *
- * Files of a run: `claim` and `group` (pid, start time, boot id of the supervisor and of the script), `log`, `exit`
- * (one line once the script has ended), `followed` (somebody reads the log already), `outputs`,
- * `attributes.json`, `script/`. A line counts only with its newline, so that a file that is being written is not
- * taken for a finished one.
+ * Files of a run, few because each that is made costs as much as a process: `claim` (pid, start time, boot id of the
+ * supervisor; `group`, the same of the script; `exit` or `unprepared` in the end), `log`, `followed` (somebody reads
+ * the log already), `outputs`, and the script. A line counts only with its newline, so that a file that is being
+ * written is not taken for a finished one.
  *
  * What a program tells begins with `$nonce`, which nothing else that is printed can contain.
  */
-export const PROCESSES: ShellText = `
-unset IFS
-boot=-
-{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
+export const SPEECH: ShellText = `
 say() {
   printf '%s %s\\n' "$nonce" "$*"
-}
+}`;
+
+export const PROCESSES: ShellText = `
+boot=-
+{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
 pause() {
   sleep "$1" 2>/dev/null || sleep 1
 }
 fields() {
-  state=$1 start=\${20}
+  state=$1 leads=$3 start=\${20}
 }
 process() {
   state=- start=-
   { read -r line <"/proc/$1/stat"; } 2>/dev/null && fields \${line##*) }
 }
 identify() {
-  state=- start=-
+  state=- leads=- start=-
   if { read -r line </proc/self/stat; } 2>/dev/null; then
     pid=\${line%% *}
     fields \${line##*) }
@@ -47,26 +48,52 @@ alive() {
     return
   fi
   process "$1" && [ "$start" = "$2" ] && [ "$state" != Z ]
-}
-claimed() {
-  { read -r claimant since on <claim; } 2>/dev/null
-}
-ended() {
-  { read -r code why <exit; } 2>/dev/null
 }`;
 
-export const LAUNCH: ShellText = `
+export const CLAIM: ShellText = `
+look() {
+  claimant='' on=- group='' code=''
+  {
+    {
+      read -r claimant since on || claimant='' on=-
+      while read -r word rest; do
+        case $word in
+          group) group=$rest ;;
+          exit) code=$rest ;;
+          unprepared) code=$word why=$rest ;;
+        esac
+      done
+    } <claim
+  } 2>/dev/null
+}
+claimed() {
+  look
+  [ -n "$claimant" ]
+}
+ended() {
+  look
+  [ -n "$code" ]
+}`;
+
+export const DIRECTORIES: ShellText = `
 directories() {
-  mask=$(umask)
+  line=
+  { { read -r line && read -r line mask; } </proc/self/status; } 2>/dev/null
+  [ "$line" = Umask: ] || mask=$(umask)
   umask 077
   cd || exit 1
   runs=$HOME/$base/runs work=$HOME/$base/work home=$HOME
-  if [ -n "$owner" ]; then
-    eval "home=~$owner"
-    work=$home/$base/work
-    [ -d "$work" ] || su -s /bin/sh -c 'umask 077; mkdir -p -- "$0"' -- "$owner" "$work" || exit 1
-  fi
-}
+}`;
+
+/** For programs that run as root and may have to put things into the work directory of somebody else. */
+export const OWNER: ShellText = `
+if [ -n "$owner" ]; then
+  eval "home=~$owner"
+  work=$home/$base/work
+  [ -d "$work" ] || su -s /bin/sh -c 'umask 077; mkdir -p -- "$0"' -- "$owner" "$work" || exit 1
+fi`;
+
+export const LAUNCH: ShellText = `
 leader() {
   for leader in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid /usr/bin/perl /usr/local/bin/perl; do
     [ -x "$leader" ] && return
@@ -75,7 +102,7 @@ leader() {
   set -m 2>/dev/null
 }
 begin() {
-  identify
+  [ "$leader" = self ] || identify
   record
   cd "$work" || exit 126
   unset OLDPWD
@@ -92,7 +119,7 @@ export const LEAD: ShellText = `
 /** Needs `staged`, `inscribe`, `prepare` and `launch`, which a program for one script defines. */
 export const SUPERVISE: ShellText = `
 record() {
-  printf '%s %s %s\\n' "$pid" "$start" "$boot" >"$dir/group"
+  printf 'group %s/%s/%s\\n' "$pid" "$start" "$boot" >>"$dir/claim"
 }
 supervise() {
   trap '' HUP INT TERM
@@ -101,18 +128,18 @@ supervise() {
   set -C
   { printf '%s %s %s\\n' "$pid" "$start" "$boot" >claim; } 2>/dev/null || exit 97
   set +C
-  if { inscribe && prepare; } 2>problem; then
-    [ -n "$outputs" ] && : >outputs
+  if { inscribe && prepare; } 2>outputs; then
+    : >outputs
     (launch) >>log 2>&1
-    printf '%s\\n' "$?" >exit
+    printf 'exit %s\\n' "$?" >>claim
   else
-    read -r why <problem
-    printf 'unprepared %s\\n' "$why" >exit
+    read -r why <outputs
+    printf 'unprepared %s\\n' "$why" >>claim
   fi
 }
 run() {
   dir=$runs/$name
-  [ -d "$dir/script" ] && [ -d "$work" ] || mkdir -p -- "$dir/script" "$work" || exit 1
+  [ -d "$dir" ] && [ -d "$work" ] || mkdir -p -- "$dir" "$work" || exit 1
   cd "$dir" || exit 1
   whole=
   if ! [ -e claim ]; then
@@ -157,8 +184,6 @@ report() {
       *) say exit "$code" ;;
     esac
   else
-    code=- claimant=- on=-
-    claimed
     if [ "$claimant" = stopped ]; then say gone stopped
     elif [ "$on" != "$boot" ]; then say gone restarted
     else say gone killed

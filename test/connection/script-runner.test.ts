@@ -253,7 +253,7 @@ describe.skipIf(missing !== undefined)(
         await runner.run(connection, given, { signal: never, onOutput: () => undefined });
         const directory = at(`runs/${given.name}`);
         for (const name of await readdir(directory)) {
-          if (name !== 'script') expect((await stat(join(directory, name))).mode & 0o777, name).toBe(0o600);
+          expect((await stat(join(directory, name))).mode & 0o777, name).toBe(0o600);
         }
         for (const path of [at(''), at('work'), at('runs'), directory])
           expect((await stat(path)).mode & 0o777).toBe(0o700);
@@ -294,7 +294,7 @@ describe.skipIf(missing !== undefined)(
         for (const [name, claim] of Object.entries(claims)) {
           const given = scriptRun('echo never', { name: `${name}-${shell.join('-')}` });
           await connection.exec(
-            `mkdir -p ${at(`runs/${given.name}/script`)}; echo "${claim}" >${at(`runs/${given.name}/claim`)}`,
+            `mkdir -p ${at(`runs/${given.name}`)}; echo "${claim}" >${at(`runs/${given.name}/claim`)}`,
             { signal: never },
           );
           const end = await runner.run(connection, given, {
@@ -430,10 +430,9 @@ describe.skipIf(missing !== undefined)(
       it('attempt() writes a script that another try left half written', async () => {
         const given = scriptRun(`echo whole # ${shell.join(' ')}`);
         await runner.attempt(connection, given, { signal: never, onOutput: () => undefined });
-        await connection.exec(
-          `cd ${at('attempts')} && d=$(ls -t | head -n 1) && rm $d/ready && : >$d/script/script.sh`,
-          { signal: never },
-        );
+        await connection.exec(`cd ${at('')} && printf '#!/bin/sh' >$(ls -t -- *-script.sh | head -n 1)`, {
+          signal: never,
+        });
         const output = collector();
         await runner.attempt(connection, given, { signal: never, onOutput: output.onOutput });
         expect(output.text()).toBe('whole\n');
@@ -456,6 +455,39 @@ describe.skipIf(missing !== undefined)(
         });
         await expect(output).rejects.toBe(reason);
         expect(await alive('work/tried')).toBe(false);
+      });
+
+      it('attempt() tells the end of a script that signals its own process group', async () => {
+        const { end, log } = await attempt('sleep 30 & echo begun; kill 0; sleep 30');
+        expect([end, log.toString()]).toEqual([
+          { kind: 'exited', exitCode: 143, outputs: null },
+          expect.stringContaining('begun\n'),
+        ]);
+      });
+
+      it("attempt() gives a script a group of its own where the channel's shell leads none", async () => {
+        const nested: Connection = {
+          ...connection,
+          exec: (command, options) => connection.exec(`(${command}) && :`, options),
+        };
+        const controller = new AbortController();
+        const reason = new Error('too slow');
+        const output = collector();
+        const end = runner.attempt(
+          nested,
+          scriptRun(
+            'read -r pid comm state ppid group rest </proc/self/stat; sleep 30 & echo $! >tried; echo $(($$ == group)); wait',
+          ),
+          {
+            signal: controller.signal,
+            onOutput(chunk) {
+              output.onOutput(chunk);
+              controller.abort(reason);
+            },
+          },
+        );
+        await expect(end).rejects.toBe(reason);
+        expect([output.text(), await alive('work/tried')]).toEqual(['1\n', false]);
       });
 
       it('put() puts files in place without running anything', async () => {
