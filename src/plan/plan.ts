@@ -92,7 +92,11 @@ export interface SshOptions {
   readonly user?: Template;
   readonly port?: Template | number;
   readonly privateKey?: Template;
+  /** Absolute: the directory of the file that mentions the private key, to which a path of it is relative. */
+  readonly privateKeyDirectory?: string;
+  /** Renders to what `parseTrust` reads. */
   readonly hostKey?: Template;
+  /** Renders to what `parseJump` reads. */
   readonly jump?: Template;
   readonly address?: 'public' | 'private';
 }

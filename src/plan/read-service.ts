@@ -5,12 +5,13 @@ import type { Reading } from './fields.ts';
 import { readDuration, readTemplate, readTemplates, readWhole, renderText, showRendered } from './fields.ts';
 import { didYouMean } from './nearest.ts';
 import type { Node } from './node.ts';
-import { child, scalarOf, stringOf } from './node.ts';
-import type { OutputSpec, Service, SshOptions, Timeouts } from './plan.ts';
+import { child, stringOf } from './node.ts';
+import type { OutputSpec, Service, Timeouts } from './plan.ts';
 import { quoted } from './problems.ts';
 import { readChecks } from './read-checks.ts';
 import { readFiles } from './read-files.ts';
 import { readScript } from './read-script.ts';
+import { readSsh } from './read-ssh.ts';
 import { problemAt } from './text-file.ts';
 
 const MINUTE = 60_000;
@@ -88,21 +89,6 @@ function readTimeouts(reading: Reading, node: Node | undefined): Timeouts {
     verify: read('verify', 5),
     teardown: read('teardown', 5),
     terminate: read('terminate', 5),
-  };
-}
-
-function readSsh(reading: Reading, node: Node | undefined): SshOptions {
-  const { user, privateKey, hostKey, jump } = readTemplates(reading, node) as SshOptions;
-  const written = scalarOf(child(node, 'port'));
-  const port = typeof written?.value === 'number' ? written.value : readTemplate(reading, written);
-  const address = stringOf(child(node, 'address'));
-  return {
-    ...(user && { user }),
-    ...(port === null ? {} : { port }),
-    ...(privateKey && { privateKey }),
-    ...(hostKey && { hostKey }),
-    ...(jump && { jump }),
-    ...(address === 'public' || address === 'private' ? { address } : {}),
   };
 }
 

@@ -506,7 +506,9 @@ function asJson(plan: Plan | null): string {
   const paths = [...(plan?.sources.keys() ?? [])].map((path) => relative(here, path)).sort();
   const portable = { ...plan, path: '', digest: '', sources: paths };
   const shown = (key: string, value: unknown): unknown =>
-    key === 'imageDirectory' ? relative(here, String(value)) : bufferText(value);
+    ['imageDirectory', 'privateKeyDirectory'].includes(key)
+      ? relative(here, String(value))
+      : bufferText(value);
   return `${JSON.stringify(portable, shown, 2)}\n`;
 }
 

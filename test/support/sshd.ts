@@ -18,6 +18,8 @@ export interface Sshd extends AsyncDisposable {
   readonly log: () => Promise<string>;
 }
 
+export type HostKeyType = 'ed25519' | 'ecdsa' | 'rsa';
+
 const BINARY = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
 
 /** Why no server can be started here; undefined if one can. */
@@ -27,27 +29,41 @@ export function sshdMissing(): string | undefined {
   return undefined;
 }
 
-/** `config`: further lines of sshd_config. */
+/**
+ * `config`: further lines of sshd_config. `hostKeyType`: of the first host key; `moreHostKeys` are in `host-<type>`.
+ * `privateKey`: of another server, to be let in with; default: one of its own.
+ */
 export async function startSshd({
   config = [],
   hostKeyType = 'ed25519',
+  moreHostKeys = [],
+  privateKey,
+  port: wantedPort,
 }: {
   readonly config?: readonly string[];
-  readonly hostKeyType?: 'ed25519' | 'ecdsa' | 'rsa';
+  readonly hostKeyType?: HostKeyType;
+  readonly moreHostKeys?: readonly HostKeyType[];
+  readonly privateKey?: string;
+  readonly port?: number;
 } = {}): Promise<Sshd> {
   if (BINARY === undefined) throw new Error(sshdMissing());
   const directory = await mkdtemp(join(tmpdir(), 'plan-sshd-'));
   const home = join(directory, 'home');
   await mkdir(home, { mode: 0o700 });
   if (!existsSync('/run/sshd')) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
-  for (const [name, type] of Object.entries({ host: hostKeyType, user: 'ed25519' })) {
+  const keys: Record<string, HostKeyType> = { host: hostKeyType };
+  for (const type of moreHostKeys) keys[`host-${type}`] = type;
+  if (privateKey === undefined) keys['user'] = 'ed25519';
+  for (const [name, type] of Object.entries(keys)) {
     execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', '', '-f', join(directory, name)]);
   }
-  const port = await freePort();
+  const port = wantedPort ?? (await freePort());
+  const userKey = privateKey ?? join(directory, 'user');
   const lines = [
     `ListenAddress 127.0.0.1:${port}`,
     `HostKey ${join(directory, 'host')}`,
-    `AuthorizedKeysFile ${join(directory, 'user.pub')}`,
+    ...moreHostKeys.map((type) => `HostKey ${join(directory, `host-${type}`)}`),
+    `AuthorizedKeysFile ${userKey}.pub`,
     `PidFile ${join(directory, 'pid')}`,
     `SetEnv HOME=${home}`,
     'StrictModes no',
@@ -68,7 +84,7 @@ export async function startSshd({
       host: '127.0.0.1',
       port,
       user: 'root',
-      privateKey: join(directory, 'user'),
+      privateKey: userKey,
       hostKey: (await readFile(join(directory, 'host.pub'), 'utf8')).trim(),
     },
     home,

@@ -1,11 +1,9 @@
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
-import type { Access, Addresses, Machine } from '../../machine.ts';
-import type { SshOptions } from '../../plan/plan.ts';
-import { TemplateError, render } from '../../plan/template.ts';
 import type { Observation } from '../../providers/provider.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
+import { accessOf } from './machine-access.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
 
 /** Waits until the provider says that the machine runs: the first stage of readiness. */
@@ -40,38 +38,11 @@ export async function boot(
     );
     return relaunchOrGiveUp(machine, failure, { startedAt, context });
   }
-  const access = adjust(observation.access, observation.addresses, machine, context);
-  return [{ type: 'machine-running', machine: name, generation, addresses: observation.addresses, access }];
+  const { addresses } = observation;
+  const access = accessOf(observation.access, addresses, machine, context);
+  return [{ type: 'machine-running', machine: name, generation, addresses, access }];
 }
 
 function isOver({ state }: Observation): boolean {
   return state !== 'pending';
-}
-
-/** The provider's access with what the plan says under `ssh`. Throws `TemplateError`. */
-function adjust(access: Access, addresses: Addresses, machine: Machine, context: PerformContext): Access {
-  const service = context.service(machine.service);
-  const { ssh } = service;
-  const scope = context.scopes.connect(service, machine);
-  const port =
-    ssh.port === undefined
-      ? access.port
-      : Number(typeof ssh.port === 'number' ? ssh.port : render(ssh.port, scope));
-  if (!Number.isInteger(port) || port < 1 || port > 65535)
-    throw new TemplateError(`"ssh.port" is not a port: "${port}"`);
-  return {
-    ...access,
-    host: hostOf(ssh.address, access, addresses),
-    port,
-    user: ssh.user === undefined ? access.user : render(ssh.user, scope),
-    privateKey: ssh.privateKey === undefined ? access.privateKey : render(ssh.privateKey, scope),
-  };
-}
-
-function hostOf(which: SshOptions['address'], access: Access, { publicIp, privateIp }: Addresses): string {
-  if (which === undefined) return access.host;
-  const host = which === 'public' ? publicIp : privateIp;
-  if (host === null)
-    throw new TemplateError(`"ssh.address" is "${which}", and the machine has no ${which} address`);
-  return host;
 }

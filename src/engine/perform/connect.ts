@@ -1,8 +1,11 @@
 import { ConnectionError } from '../../connection/connection.ts';
+import { PrivateKeyError } from '../../connection/private-key-error.ts';
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
+import type { Access, Addresses, Machine } from '../../machine.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
+import { accessOf } from './machine-access.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
 import { persist, targetOf, within } from './use-connection.ts';
 
@@ -20,9 +23,14 @@ export async function connect(
   let pinned: string | undefined;
   let latest = 'no answer';
   using limit = within(timeouts.connect, context, cancel);
+  const corrected = attempt === 1 ? null : await correctedAccess(machine, context, limit);
   try {
-    const target = targetOf(machine, (hostKey) => (pinned = hostKey));
-    const onBroken = (error: ConnectionError): void => void (latest = error.message);
+    const reached = corrected === null ? machine : { ...machine, ...corrected };
+    const target = targetOf(reached, (hostKey) => (pinned = hostKey));
+    const onBroken = (error: ConnectionError): void => {
+      if (error instanceof PrivateKeyError) throw error;
+      latest = error.message;
+    };
     await persist(target, context, { signal: limit.signal, onBroken }, async (connection) => {
       const { exitCode } = await connection.exec(':', { signal: limit.signal });
       if (exitCode !== 0)
@@ -49,7 +57,11 @@ export async function connect(
     ];
   }
   const hostKey = pinned === undefined ? {} : { hostKey: pinned };
+  const { generation } = machine;
   return [
+    ...(corrected === null
+      ? []
+      : [{ type: 'machine-running' as const, machine: name, generation, ...corrected }]),
     {
       type: 'step-succeeded',
       machine: name,
@@ -60,4 +72,22 @@ export async function connect(
       ...hostKey,
     },
   ];
+}
+
+/**
+ * How the machine is reached by the plan as it is now, after an earlier try failed: a wrong `ssh` may have been put
+ * right since. Null when the provider has nothing to tell.
+ */
+async function correctedAccess(
+  machine: Machine,
+  context: PerformContext,
+  { signal }: Cancel,
+): Promise<{ readonly addresses: Addresses; readonly access: Access } | null> {
+  if (machine.id === null) return null;
+  const options = { until: () => true, timeout: 0, signal };
+  const end = await context.watch(machine.provider).wait(machine.id, options);
+  if (end.kind === 'timeout') return null;
+  const { addresses, access } = end.observation;
+  if (addresses === null || access === null) return null;
+  return { addresses, access: accessOf(access, addresses, machine, context) };
 }

@@ -1,0 +1,59 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Access, Addresses, Machine } from '../../machine.ts';
+import type { SshOptions } from '../../plan/plan.ts';
+import type { Scope, Template } from '../../plan/template.ts';
+import { TemplateError, render } from '../../plan/template.ts';
+import { SSH_SHAPES, isSshText, parseJump, parsePort, parseTrust } from '../../ssh-options.ts';
+import type { SshText } from '../../ssh-options.ts';
+import type { PerformContext } from './context.ts';
+
+/** The provider's access with what the plan says under `ssh`. Throws `TemplateError`. */
+export function accessOf(
+  access: Access,
+  addresses: Addresses,
+  machine: Machine,
+  context: PerformContext,
+): Access {
+  const service = context.service(machine.service);
+  const { ssh } = service;
+  const text = createReader(ssh, context.scopes.connect(service, machine));
+  const user = text('user') ?? access.user;
+  const trust = parseTrust(text('hostKey') ?? '');
+  const jump = parseJump(text('jump') ?? '')?.map((hop) => ({ ...hop, user: hop.user ?? user }));
+  return {
+    ...access,
+    host: hostOf(ssh.address, access, addresses),
+    port: parsePort(text('port') ?? '') ?? access.port,
+    user,
+    privateKey: keyPath(text('privateKey'), ssh) ?? access.privateKey,
+    hostKey: trust === undefined ? access.hostKey : null,
+    ...(trust && { trust }),
+    ...(jump && { jump }),
+  };
+}
+
+/** Reads the keys of `ssh` that are written, and refuses what they must not render to. */
+function createReader(ssh: SshOptions, scope: Scope): (key: SshText) => string | undefined {
+  return (key) => {
+    const written: Template | number | undefined = ssh[key];
+    if (written === undefined) return undefined;
+    const text = typeof written === 'number' ? String(written) : render(written, scope);
+    if (!isSshText(key, text)) throw new TemplateError(`"ssh.${key}" is not ${SSH_SHAPES[key]}: "${text}"`);
+    return text;
+  };
+}
+
+/** An absolute path: `~/` is the home of whoever runs this, others are relative to the file that mentions them. */
+function keyPath(path: string | undefined, { privateKeyDirectory }: SshOptions): string | undefined {
+  if (path === undefined) return undefined;
+  return path.startsWith('~/') ? join(homedir(), path.slice(2)) : resolve(privateKeyDirectory ?? '', path);
+}
+
+function hostOf(which: SshOptions['address'], access: Access, { publicIp, privateIp }: Addresses): string {
+  if (which === undefined) return access.host;
+  const host = which === 'public' ? publicIp : privateIp;
+  if (host === null)
+    throw new TemplateError(`"ssh.address" is "${which}", and the machine has no ${which} address`);
+  return host;
+}
