@@ -130,12 +130,22 @@ export interface Machine {
   readonly attempts: Readonly<Partial<Record<StepKind, number>>>;
   /** Tries in the current operation, which `attempts` of the plan limits. */
   readonly tries: Readonly<Partial<Record<StepKind, number>>>;
-  /** True once a bootstrap was started in this generation, or there was none to run: teardown is due at the end. */
-  readonly touched: boolean;
+  /**
+   * The plan that its bootstrap was started under, or that had none to run: teardown is due at the end, with the
+   * script of this plan where a later one has none. Null before that.
+   */
+  readonly under: PlanSource | null;
   /** Teardown is over in this generation: succeeded, failed for good or skipped. */
   readonly tornDown: boolean;
   /** Epoch milliseconds. */
   readonly updatedAt: number;
+}
+
+/** Where a plan that was recorded can be read again. */
+export interface PlanSource {
+  /** Absolute path of the plan file, in the archive. */
+  readonly path: string;
+  readonly archive: string;
 }
 
 /** One instance that was ever given by a provider and is not known to be gone: what may cost money. */

@@ -2,6 +2,7 @@ import { UsageError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { DownRequest, OperationResult, Wiring } from './operation.ts';
+import { retiredPlans } from './retired.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
 
@@ -11,24 +12,26 @@ import { runOperation } from './run-operation.ts';
  */
 export async function down(
   wiring: Wiring,
-  { deployment, plan, skipTeardown }: DownRequest,
+  { deployment, plan, skipTeardown, readPlan }: DownRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'down' } as const;
   await using lock = await wiring.store.lock(deployment, holder, { timeout: wiring.lockTimeout, signal });
   const state = await wiring.store.load(deployment);
   if (state === null) throw new UsageError(`There is no deployment "${deployment}"`);
-  const scripts = skipTeardown ? null : plan;
   const known = plan ?? withoutScripts(deployment);
-  return await runOperation(wiring, { kind: 'down', state, plan: known, signal }, (running) =>
-    bringDown(running, scripts),
+  const retired = skipTeardown ? new Map<string, Plan>() : await retiredPlans(state, known, readPlan);
+  return await runOperation(
+    wiring,
+    { kind: 'down', state, plan: known, retired, skipTeardown, signal },
+    bringDown,
   );
 }
 
-async function bringDown(running: Running, plan: Plan | null) {
+async function bringDown(running: Running) {
   const { journal, providers, signal } = running;
   const { state } = journal;
-  const goal = { kind: 'down', plan } as const;
+  const goal = { kind: 'down' } as const;
   const isRecordOnly = state.instances.size === 0 && state.batches.size === 0 && state.scopes.size === 0;
   const worked = !isRecordOnly || running.hasWork(goal);
   const batches = [...state.batches.values()].map(({ provider }) => provider);

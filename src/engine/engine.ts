@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { FactBody } from '../fact.ts';
 import type { Journal } from './journal.ts';
 import { reconcile } from './reconcile.ts';
-import type { Goal, Look, Reconciliation } from './situation.ts';
+import type { Goal, Look, Reconciliation, Situation } from './situation.ts';
 import type { Decision, Step } from './step.ts';
 import { subjectsOf } from './step.ts';
 
@@ -13,8 +13,7 @@ export interface EngineOptions {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Most machines in one launching call of a provider. */
-  batchLimit(provider: string): number;
+  readonly situation: Pick<Situation, 'batchLimit' | 'hasTeardown'>;
   /** The facts that a decision amounts to. */
   decide(decision: Decision): readonly FactBody[];
   /**
@@ -94,7 +93,7 @@ export async function converge(options: EngineOptions): Promise<number> {
           look,
           busy,
           now: clock.now(),
-          batchLimit: options.batchLimit,
+          ...options.situation,
         };
         const found = reconcile(goal, situation);
         for (const one of found.decide) journal.commit(options.decide(one)).catch(fail);

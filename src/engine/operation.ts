@@ -8,6 +8,7 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Logs } from '../state/logs.ts';
 import type { Store } from '../state/store.ts';
 import type { StepKind } from '../step.ts';
+import type { PlanReader } from './retired.ts';
 
 /** What operations are made of; built once by the command line, or by a test. */
 export interface Wiring {
@@ -52,6 +53,7 @@ export interface UpRequest {
   readonly plan: Plan;
   /** Take over a live deployment of this name that another plan file made. */
   readonly adopt: boolean;
+  readonly readPlan: PlanReader;
 }
 
 export interface DownRequest {
@@ -59,6 +61,7 @@ export interface DownRequest {
   /** The recorded plan; null with `skipTeardown`, when it cannot be read any more. */
   readonly plan: Plan | null;
   readonly skipTeardown: boolean;
+  readonly readPlan: PlanReader;
 }
 
 export interface OperationResult {

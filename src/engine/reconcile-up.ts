@@ -2,11 +2,15 @@ import type { Machine } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { allReached, openLevel } from '../state/tally.ts';
+import { leave } from './leave.ts';
 import type { Reconciliation, Situation } from './situation.ts';
 import { nothingToDo, terminations } from './situation.ts';
 import { batchSubject, machineSubject } from './step.ts';
 
-/** Steps towards a deployment in which every level of the plan is passed. Only the open level has any. */
+/**
+ * Steps towards a deployment in which every level of the plan is passed. Only the open level has any; what the plan
+ * does not ask for any more goes when all are passed.
+ */
 export function reconcileUp(plan: Plan, situation: Situation): Reconciliation {
   const out = nothingToDo();
   const { state, busy } = situation;
@@ -25,6 +29,7 @@ export function reconcileUp(plan: Plan, situation: Situation): Reconciliation {
       if (service !== undefined) request(service, machines, situation, out);
     }
   }
+  if (level === undefined) leave('unwanted', situation, out);
   terminations(situation, state.condemned, out);
   return out;
 }

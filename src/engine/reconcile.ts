@@ -11,6 +11,6 @@ export function reconcile(goal: Goal, situation: Situation): Reconciliation {
     case 'up':
       return reconcileUp(goal.plan, situation);
     case 'down':
-      return reconcileDown(goal.plan, situation);
+      return reconcileDown(situation);
   }
 }

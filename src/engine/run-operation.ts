@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { OperationKind, Outcome } from '../fact.ts';
+import type { Machine } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { factsOf } from './decide.ts';
@@ -7,17 +8,13 @@ import { converge } from './engine.ts';
 import type { Journal } from './journal.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, Wiring } from './operation.ts';
+import { createContexts } from './contexts.ts';
 import type { PerformContext } from './perform/context.ts';
 import { perform } from './perform/perform.ts';
 import type { Providers } from './providers.ts';
 import { openProviders } from './providers.ts';
-import { createQueue } from './queue.ts';
 import { reconcile } from './reconcile.ts';
 import type { Goal } from './situation.ts';
-import { createScopes } from './scope.ts';
-import { createSecrets } from './secrets.ts';
-import { silentLogs } from './silent-logs.ts';
-import { createWatch } from './watch.ts';
 
 /** One operation under way: it holds the deployment's lock and has recorded its start. */
 export interface Running {
@@ -36,10 +33,11 @@ export interface OperationStart {
   readonly kind: OperationKind;
   readonly state: DeploymentState;
   readonly plan: Plan;
+  /** For services that the plan does not have: the plans that say how their machines go. */
+  readonly retired: ReadonlyMap<string, Plan>;
+  readonly skipTeardown: boolean;
   readonly signal: AbortSignal;
 }
-
-const PROVIDER_CALLS = 8;
 
 /**
  * Records the start of an operation, does its work, and records how it ended: as interrupted when the signal aborted,
@@ -47,7 +45,7 @@ const PROVIDER_CALLS = 8;
  */
 export async function runOperation(
   wiring: Wiring,
-  { kind, state, plan, signal }: OperationStart,
+  { kind, state, plan, retired, skipTeardown, signal }: OperationStart,
   work: (running: Running) => Promise<{ readonly succeeded: boolean; readonly worked: boolean }>,
 ): Promise<OperationResult> {
   setMaxListeners(0, signal);
@@ -70,7 +68,10 @@ export async function runOperation(
   await journal.commit([{ type: 'operation-started', operation }]);
 
   const providers = openProviders(wiring, plan);
-  const context = performContext(wiring, plan, journal, providers);
+  const contexts = createContexts(wiring, plan, retired, journal, providers);
+  const context = contexts.main;
+  const hasTeardown = (machine: Machine): boolean =>
+    !skipTeardown && contexts.serviceOf(machine)?.teardown != null;
   const running: Running = {
     journal,
     providers,
@@ -84,7 +85,11 @@ export async function runOperation(
         busy: new Set<string>(),
         now: wiring.clock.now(),
       } as const;
-      const { decide, start, wakeAt } = reconcile(goal, { ...situation, batchLimit: () => Infinity });
+      const { decide, start, wakeAt } = reconcile(goal, {
+        ...situation,
+        batchLimit: () => Infinity,
+        hasTeardown,
+      });
       return decide.length > 0 || start.length > 0 || wakeAt !== null;
     },
     async converge(goal) {
@@ -93,9 +98,9 @@ export async function runOperation(
         journal,
         clock: wiring.clock,
         signal,
-        batchLimit: (provider) => providers.get(provider).batchLimit,
+        situation: { batchLimit: (provider) => providers.get(provider).batchLimit, hasTeardown },
         decide: (decision) => factsOf(decision, context),
-        perform: (step, cancel) => perform(step, context, cancel),
+        perform: (step, cancel) => perform(step, contexts.of(step), cancel),
       });
     },
   };
@@ -113,33 +118,4 @@ export async function runOperation(
     await providers.close();
     await journal.commit([{ type: 'operation-ended', id, outcome }]);
   }
-}
-
-function performContext(wiring: Wiring, plan: Plan, journal: Journal, providers: Providers): PerformContext {
-  const secrets = createSecrets(plan, journal);
-  const services = new Map(
-    plan.levels.flatMap((level) => level.services.map((service) => [service.name, service])),
-  );
-  const watches = new Map<string, ReturnType<typeof createWatch>>();
-  return {
-    wiring: secrets.areKnown ? wiring : { ...wiring, logs: silentLogs, showOutput: false },
-    journal,
-    plan,
-    scopes: createScopes(plan, journal),
-    calls: createQueue(PROVIDER_CALLS),
-    scripts: createQueue(wiring.parallelism),
-    service(name) {
-      const service = services.get(name);
-      if (service === undefined) throw new Error(`The plan has no service "${name}". This is a bug in plan.`);
-      return service;
-    },
-    provider: (name) => providers.get(name),
-    watch(name) {
-      const watch = watches.get(name) ?? createWatch(providers.get(name), wiring.clock);
-      watches.set(name, watch);
-      return watch;
-    },
-    maskFor: (machine) => secrets.maskFor(machine),
-    tell: (event) => wiring.observe(event, journal.state),
-  };
 }

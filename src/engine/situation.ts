@@ -1,13 +1,11 @@
+import type { Machine } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Decision, Step } from './step.ts';
 import { instanceSubject } from './step.ts';
 
 /** What an operation wants of the deployment. */
-export type Goal =
-  | { readonly kind: 'up'; readonly plan: Plan }
-  /** `plan` null: teardown scripts are skipped. */
-  | { readonly kind: 'down'; readonly plan: Plan | null };
+export type Goal = { readonly kind: 'up'; readonly plan: Plan } | { readonly kind: 'down' };
 
 /** The part of the state that changed since the last look. */
 export type Look =
@@ -27,6 +25,8 @@ export interface Situation {
   readonly now: number;
   /** Most machines in one launching call of a provider. */
   batchLimit(provider: string): number;
+  /** There is a teardown script for this machine, and it is not to be skipped. */
+  hasTeardown(machine: Machine): boolean;
 }
 
 export interface Reconciliation {

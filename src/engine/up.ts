@@ -8,8 +8,10 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 import { emptyState } from '../state/deployment-state.ts';
 import { openLevel } from '../state/tally.ts';
 import { launchRequest } from './decide.ts';
+import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, UpRequest, Wiring } from './operation.ts';
+import { retiredPlans } from './retired.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
 
@@ -19,7 +21,7 @@ import { runOperation } from './run-operation.ts';
  */
 export async function up(
   wiring: Wiring,
-  { plan, adopt }: UpRequest,
+  { plan, adopt, readPlan }: UpRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'up' } as const;
@@ -30,7 +32,9 @@ export async function up(
   const loaded = await wiring.store.load(plan.deployment);
   if (loaded !== null) refuseOtherPlan(loaded, plan, adopt);
   const state = await recordPlan(wiring, loaded, plan);
-  return await runOperation(wiring, { kind: 'up', state, plan, signal }, (running) => bringUp(running, plan));
+  const retired = await retiredPlans(state, plan, readPlan);
+  const start = { kind: 'up', state, plan, retired, skipTeardown: false, signal } as const;
+  return await runOperation(wiring, start, (running) => bringUp(running, plan));
 }
 
 async function bringUp(running: Running, plan: Plan) {
@@ -41,11 +45,11 @@ async function bringUp(running: Running, plan: Plan) {
   await check(running, plan);
   await prepare(running, plan);
   await running.converge(goal);
-  return { succeeded: isUp(state), worked: true };
+  return { succeeded: isUp(state) && running.setbacks() === 0, worked: true };
 }
 
 function isUp(state: DeploymentState): boolean {
-  return openLevel(state.tallies) === state.tallies.levels.length;
+  return openLevel(state.tallies) === state.tallies.levels.length && haveLeft('unwanted', state);
 }
 
 /** The providers of the plan, and of the instances that there are. */

@@ -22,6 +22,11 @@ export interface Plan {
   readonly sources: ReadonlyMap<string, SourceEntry>;
 }
 
+/** Every service, in the order of the levels. */
+export function servicesOf({ levels }: Pick<Plan, 'levels'>): readonly Service[] {
+  return levels.flatMap(({ services }) => services);
+}
+
 export interface InputValue {
   /** Undefined: not supplied, which only commands that do not need it accept; a template that uses it fails. */
   readonly value: Scalar | undefined;

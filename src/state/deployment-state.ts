@@ -1,5 +1,5 @@
 import type { Batch, Fact, OperationRecord, PlanRecord, StepFailure } from '../fact.ts';
-import type { Instance, Machine } from '../machine.ts';
+import type { Instance, Machine, PlanSource } from '../machine.ts';
 import { machineName } from '../machine.ts';
 import type { StepKind } from '../step.ts';
 import type { Tallies } from './tally.ts';
@@ -151,12 +151,14 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
       change(state, fact.machine, fact.generation, fact.at, touched, (machine) => ({
         ...counted(machine, fact.step, fact.attempt),
         running: { step: fact.step, attempt: fact.attempt, since: fact.at },
-        touched: true,
+        under: fact.step === 'bootstrap' ? planSource(state) : machine.under,
         retryAt: null,
       }));
       return;
     case 'step-succeeded':
-      change(state, fact.machine, fact.generation, fact.at, touched, (machine) => succeed(machine, fact));
+      change(state, fact.machine, fact.generation, fact.at, touched, (machine) =>
+        succeed(machine, fact, state),
+      );
       return;
     case 'step-failed':
       change(state, fact.machine, fact.generation, fact.at, touched, (machine) => {
@@ -264,7 +266,7 @@ const UNLAUNCHED = {
   addresses: null,
   access: null,
   outputs: {},
-  touched: false,
+  under: null,
   tornDown: false,
 } as const satisfies Partial<Machine>;
 
@@ -331,7 +333,11 @@ function notLaunched(machine: Machine, failed: StepFailure | null): Machine {
   return { ...machine, ...UNLAUNCHED, ...failed };
 }
 
-function succeed(machine: Machine, fact: Extract<Fact, { type: 'step-succeeded' }>): Machine {
+function succeed(
+  machine: Machine,
+  fact: Extract<Fact, { type: 'step-succeeded' }>,
+  state: DeploymentState,
+): Machine {
   const base: Machine = {
     ...counted(machine, fact.step, fact.attempt),
     running: null,
@@ -349,12 +355,16 @@ function succeed(machine: Machine, fact: Extract<Fact, { type: 'step-succeeded' 
             : { ...base.access, hostKey: fact.hostKey },
       };
     case 'bootstrap':
-      return { ...base, stage: 'bootstrapped', touched: true, outputs: fact.outputs ?? {} };
+      return { ...base, stage: 'bootstrapped', under: planSource(state), outputs: fact.outputs ?? {} };
     case 'verify':
       return { ...base, stage: 'ready', failure: null };
     case 'teardown':
       return { ...base, tornDown: true };
   }
+}
+
+function planSource({ plan }: DeploymentState): PlanSource | null {
+  return plan === null ? null : { path: plan.path, archive: plan.archive };
 }
 
 function condemn(

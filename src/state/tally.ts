@@ -8,6 +8,8 @@ export interface Tallies {
   levels: readonly LevelTally[];
   /** The way down, by level name; also levels that the plan no longer has. */
   readonly leaving: Map<string, LeavingTally>;
+  /** The part of it that the plan does not ask for any more. */
+  readonly unwanted: Map<string, LeavingTally>;
 }
 
 export interface ServiceTally {
@@ -42,7 +44,7 @@ export interface LeavingTally {
 }
 
 export function emptyTallies(): Tallies {
-  return { services: new Map(), levels: [], leaving: new Map() };
+  return { services: new Map(), levels: [], leaving: new Map(), unwanted: new Map() };
 }
 
 /** Every machine of the service was reached or given up. */
@@ -59,6 +61,7 @@ export function openLevel(tallies: Tallies): number {
 export function rebuildTallies(tallies: Tallies, plan: PlanRecord, machines: Iterable<Machine>): void {
   tallies.services.clear();
   tallies.leaving.clear();
+  tallies.unwanted.clear();
   tallies.levels = plan.levels.map(({ services }) => {
     const level: LevelTally = { unsettled: 0, short: 0 };
     for (const { name, min, max } of services) {
@@ -115,12 +118,17 @@ function contribution(machine: Machine): Contribution {
 
 function countLeaving(tallies: Tallies, machine: Machine | undefined, by: 1 | -1): void {
   if (machine === undefined || !isPresent(machine)) return;
-  let tally = tallies.leaving.get(machine.level);
-  if (tally === undefined)
-    tallies.leaving.set(machine.level, (tally = { present: 0, untorn: 0, staying: 0 }));
+  countLeaver(tallies.leaving, machine, by);
+  if (!machine.wanted) countLeaver(tallies.unwanted, machine, by);
+}
+
+function countLeaver(tallies: Map<string, LeavingTally>, machine: Machine, by: 1 | -1): void {
+  let tally = tallies.get(machine.level);
+  if (tally === undefined) tallies.set(machine.level, (tally = { present: 0, untorn: 0, staying: 0 }));
   tally.present += by;
   if (needsTeardown(machine)) tally.untorn += by;
   if (machine.stage !== 'leaving') tally.staying += by;
+  if (tally.present === 0) tallies.delete(machine.level);
 }
 
 /** Not gone, and not a machine whose end was given up in this operation. */
@@ -131,7 +139,9 @@ export function isPresent(machine: Machine): boolean {
 
 /** A bootstrap was started on it, or there was none to run, and its teardown is not over. */
 export function needsTeardown(machine: Machine): boolean {
-  return machine.touched && !machine.tornDown && machine.stage !== 'leaving' && machine.stage !== 'gone';
+  return (
+    machine.under !== null && !machine.tornDown && machine.stage !== 'leaving' && machine.stage !== 'gone'
+  );
 }
 
 export function hasBeenReached(machine: Machine): boolean {

@@ -5,7 +5,9 @@ import { subjectsOf } from '../../src/engine/step.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import type { Goal, Look, Reconciliation } from '../../src/engine/situation.ts';
 import type { FactBody } from '../../src/fact.ts';
+import type { Machine } from '../../src/machine.ts';
 import type { Plan, Service } from '../../src/plan/plan.ts';
+import { servicesOf } from '../../src/plan/plan.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
 import { applyFact, emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
 import { openLevel } from '../../src/state/tally.ts';
@@ -161,6 +163,7 @@ class Simulation {
         busy: new Set(this.busySubjects()),
         now: this.now,
         batchLimit: () => 2,
+        hasTeardown: (machine) => this.hasTeardown(machine),
       });
     return { touched: at(look), all: at({ kind: 'all' }) };
   }
@@ -184,6 +187,10 @@ class Simulation {
     for (const subject of subjectsOf(step)) this.busy.delete(subject);
     this.now += 1;
     this.apply(this.endOf(step, luck));
+  }
+
+  private hasTeardown({ service }: Machine): boolean {
+    return servicesOf(this.plan).some(({ name, teardown }) => name === service && teardown !== null);
   }
 
   private busySubjects(): Iterable<string> {
@@ -369,9 +376,9 @@ describe('reconcile()', () => {
         simulation.begin({ kind: 'up', plan }, 2);
         play(simulation, first);
         for (const { level, open } of simulation.levelsAtStart) if (level !== -1) expect(level).toBe(open);
-        simulation.begin({ kind: 'down', plan }, 3);
+        simulation.begin({ kind: 'down' }, 3);
         play(simulation, second);
-        simulation.begin({ kind: 'down', plan }, 4);
+        simulation.begin({ kind: 'down' }, 4);
         play(simulation, [[0, 0]]);
         expect([...simulation.state.machines.values()].filter(({ stage }) => stage !== 'gone')).toEqual([]);
         expect(simulation.state.instances.size).toBe(0);

@@ -98,7 +98,7 @@ function line(machine: Machine | undefined): string {
     machine.failure === null ? '' : `failed ${machine.failure.step}`,
     machine.gaveUp ? 'gave up' : '',
     machine.retryAt === null ? '' : `retry at ${machine.retryAt}`,
-    machine.touched ? 'touched' : '',
+    machine.under !== null ? 'touched' : '',
     machine.tornDown ? 'torn down' : '',
   ].filter((flag) => flag !== '');
   return [`${name}.${generation} ${stage} ${id ?? '-'}`, counts(attempts), counts(tries), ...flags].join(

@@ -4,11 +4,13 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../../src/clock.ts';
 import { down } from '../../src/engine/down.ts';
 import type { EngineEvent, OperationResult, Wiring } from '../../src/engine/operation.ts';
+import type { PlanReader } from '../../src/engine/retired.ts';
 import { up } from '../../src/engine/up.ts';
 import { formatProblems } from '../../src/plan/diagnostic.ts';
 import { fileSources } from '../../src/plan/file-sources.ts';
 import { readPlan, resolvePlan } from '../../src/plan/load.ts';
 import type { Plan } from '../../src/plan/plan.ts';
+import { archivedSources } from '../../src/sources.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
 import { createLogs } from '../../src/state/log-files.ts';
 import { machineState } from '../../src/state/machine-state.ts';
@@ -70,6 +72,15 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     if (text.startsWith('#!')) await chmod(target, 0o755);
   }
 
+  /** Plans as the deployment keeps them. */
+  function recorded(deployment: string): PlanReader {
+    return async ({ archive, path }) => {
+      const document = readPlan(path, archivedSources(await store.loadSources(archive)));
+      const inputs = { flags: [], files: [], recorded: {}, env: {} };
+      return resolvePlan(document, { deployment, inputs, need: 'teardown' }).plan;
+    };
+  }
+
   return {
     directory,
     clock,
@@ -87,11 +98,12 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       if (plan === null) throw new Error(formatProblems(problems));
       return plan;
     },
-    up: (plan, signal = new AbortController().signal) => up(wiring, { plan, adopt: false }, { signal }),
+    up: (plan, signal = new AbortController().signal) =>
+      up(wiring, { plan, adopt: false, readPlan: recorded(plan.deployment) }, { signal }),
     down: (plan, { skipTeardown = false } = {}) =>
       down(
         wiring,
-        { deployment: plan.deployment, plan, skipTeardown },
+        { deployment: plan.deployment, plan, skipTeardown, readPlan: recorded(plan.deployment) },
         { signal: new AbortController().signal },
       ),
     async [Symbol.asyncDispose]() {

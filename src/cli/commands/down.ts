@@ -1,15 +1,14 @@
 import { down } from '../../engine/down.ts';
 import { UsageError } from '../../errors.ts';
-import { readPlan, resolvePlan } from '../../plan/load.ts';
 import type { Plan } from '../../plan/plan.ts';
-import { archivedSources } from '../../sources.ts';
 import type { DeploymentState } from '../../state/deployment-state.ts';
 import type { Store } from '../../state/store.ts';
 import type { Command } from '../command-spec.ts';
 import { confirm } from '../confirm.ts';
 import type { Context } from '../context.ts';
 import { loadDeployment, withStore } from '../deployments.ts';
-import { givenInputs, planOf } from '../given-inputs.ts';
+import { planReader, readRecordedPlan } from '../recorded-plan.ts';
+import { planOf } from '../given-inputs.ts';
 import type { Task } from '../perform-task.ts';
 import { operate } from '../operate.ts';
 import { nextCommands } from '../render/next-commands.ts';
@@ -41,7 +40,10 @@ function taskOf(context: Context, state: DeploymentState, plan: Plan | null): Ta
     next: nextCommands(context, { deployment: name, plan: state.plan?.path ?? null, named: false }),
     idle: `"${name}" is terminated already: there is nothing to do.`,
     done: `"${name}" is terminated.`,
-    perform: (wiring, options) => down(wiring, { deployment: name, plan, skipTeardown }, options),
+    perform(wiring, options) {
+      const readPlan = planReader(context, wiring.store, name);
+      return down(wiring, { deployment: name, plan, skipTeardown, readPlan }, options);
+    },
   };
 }
 
@@ -60,12 +62,8 @@ function namesOf({ args, flags }: Context): readonly (string | undefined)[] {
 async function recordedPlan(context: Context, store: Store, state: DeploymentState): Promise<Plan | null> {
   if (state.plan === null) return null;
   const skipTeardown = context.options.flag('skip-teardown');
-  const sources = archivedSources(await store.loadSources(state.plan.archive));
-  const resolved = resolvePlan(readPlan(state.plan.path, sources), {
-    deployment: state.name,
-    inputs: givenInputs(context, state.plan.inputs),
-    need: skipTeardown || machinesThere(state).length === 0 ? 'none' : 'teardown',
-  });
+  const need = skipTeardown || machinesThere(state).length === 0 ? 'none' : 'teardown';
+  const resolved = await readRecordedPlan(context, store, state, state.plan, need);
   if (skipTeardown) return resolved.plan;
   return planOf(context, { ...resolved, warnings: [] });
 }

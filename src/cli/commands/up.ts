@@ -13,6 +13,7 @@ import { displayPath, withStore } from '../deployments.ts';
 import { printForecast } from '../forecast.ts';
 import { givenInputs, planOf } from '../given-inputs.ts';
 import { operate } from '../operate.ts';
+import { planReader } from '../recorded-plan.ts';
 import { nextCommands } from '../render/next-commands.ts';
 import { machinesDropped, victimLines } from '../victims.ts';
 
@@ -32,7 +33,10 @@ export const upCommand: Command = async (context) => {
         next: nextCommands(context, { deployment: plan.deployment, plan: plan.path, named }),
         idle: `"${plan.deployment}" is ready: there is nothing to do.`,
         done: null,
-        perform: (wiring, options) => up(wiring, { plan, adopt: context.options.flag('adopt') }, options),
+        perform(wiring, options) {
+          const readPlan = planReader(context, wiring.store, plan.deployment);
+          return up(wiring, { plan, adopt: context.options.flag('adopt'), readPlan }, options);
+        },
       },
     ];
   });

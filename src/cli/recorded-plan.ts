@@ -1,0 +1,37 @@
+import type { PlanReader } from '../engine/retired.ts';
+import { fileSources } from '../plan/file-sources.ts';
+import type { Resolved, ResolveRequest } from '../plan/load.ts';
+import { readPlan, resolvePlan } from '../plan/load.ts';
+import type { PlanSource } from '../machine.ts';
+import type { Sources } from '../sources.ts';
+import { archivedSources } from '../sources.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import type { Store } from '../state/store.ts';
+import type { Context } from './context.ts';
+import { givenInputs } from './given-inputs.ts';
+
+/** A plan as the deployment keeps it. Files that `--input-file` names are read from where they are. */
+export async function readRecordedPlan(
+  context: Context,
+  store: Pick<Store, 'loadSources'>,
+  state: DeploymentState,
+  source: PlanSource,
+  need: ResolveRequest['need'],
+): Promise<Resolved> {
+  const archive = archivedSources(await store.loadSources(source.archive));
+  const inputs = givenInputs(context, state.plan?.inputs ?? {});
+  const files = fileSources();
+  const sources: Sources = {
+    read: (path) => archive.read(path) ?? (inputs.files.includes(path) ? files.read(path) : undefined),
+  };
+  return resolvePlan(readPlan(source.path, sources), { deployment: state.name, inputs, need });
+}
+
+/** Reads plans of machines that a later plan has no service for; null for one whose inputs are not given any more. */
+export function planReader(context: Context, store: Store, deployment: string): PlanReader {
+  return async (source) => {
+    const state = await store.load(deployment);
+    if (state === null) return null;
+    return (await readRecordedPlan(context, store, state, source, 'teardown')).plan;
+  };
+}

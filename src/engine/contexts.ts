@@ -1,0 +1,87 @@
+import type { Machine } from '../machine.ts';
+import type { Plan, Service } from '../plan/plan.ts';
+import { servicesOf } from '../plan/plan.ts';
+import type { Journal } from './journal.ts';
+import type { Wiring } from './operation.ts';
+import type { PerformContext } from './perform/context.ts';
+import type { Providers } from './providers.ts';
+import { createQueue } from './queue.ts';
+import { createScopes } from './scope.ts';
+import { createSecrets } from './secrets.ts';
+import { silentLogs } from './silent-logs.ts';
+import type { Step } from './step.ts';
+import type { Watch } from './watch.ts';
+import { createWatch } from './watch.ts';
+
+/** What steps are performed with: the plan of the operation, or the older one that a machine on its way out came from. */
+export interface Contexts {
+  readonly main: PerformContext;
+  of(step: Step): PerformContext;
+  /** What the plan, or the older one, says of a machine's service. */
+  serviceOf(machine: Machine): Service | undefined;
+}
+
+const PROVIDER_CALLS = 8;
+
+export function createContexts(
+  wiring: Wiring,
+  plan: Plan,
+  retired: ReadonlyMap<string, Plan>,
+  journal: Journal,
+  providers: Providers,
+): Contexts {
+  const watches = new Map<string, Watch>();
+  const shared: Shared = {
+    wiring,
+    journal,
+    providers,
+    calls: createQueue(PROVIDER_CALLS),
+    scripts: createQueue(wiring.parallelism),
+    watch(name) {
+      const watch = watches.get(name) ?? createWatch(providers.get(name), wiring.clock);
+      watches.set(name, watch);
+      return watch;
+    },
+  };
+  const main = contextOf(plan, shared);
+  const byPlan = new Map([...new Set(retired.values())].map((old) => [old, contextOf(old, shared)]));
+  const services = new Map(servicesOf(plan).map((service) => [service.name, service]));
+
+  function oldContext(service: string): PerformContext | undefined {
+    const old = services.has(service) ? undefined : retired.get(service);
+    return old === undefined ? undefined : byPlan.get(old);
+  }
+
+  return {
+    main,
+    of(step) {
+      const machine = 'machine' in step ? journal.state.machines.get(step.machine) : undefined;
+      return (machine && oldContext(machine.service)) ?? main;
+    },
+    serviceOf: ({ service }) => services.get(service) ?? oldContext(service)?.service(service),
+  };
+}
+
+interface Shared extends Pick<PerformContext, 'wiring' | 'journal' | 'calls' | 'scripts' | 'watch'> {
+  readonly providers: Providers;
+}
+
+function contextOf(plan: Plan, { wiring, journal, providers, ...shared }: Shared): PerformContext {
+  const secrets = createSecrets(plan, journal);
+  const services = new Map(servicesOf(plan).map((service) => [service.name, service]));
+  return {
+    wiring: secrets.areKnown ? wiring : { ...wiring, logs: silentLogs, showOutput: false },
+    journal,
+    plan,
+    scopes: createScopes(plan, journal),
+    ...shared,
+    service(name) {
+      const service = services.get(name);
+      if (service === undefined) throw new Error(`The plan has no service "${name}". This is a bug in plan.`);
+      return service;
+    },
+    provider: (name) => providers.get(name),
+    maskFor: (machine) => secrets.maskFor(machine),
+    tell: (event) => wiring.observe(event, journal.state),
+  };
+}
