@@ -89,19 +89,25 @@ export function plainRenderer(options: {
   }
 }
 
-/** Lines in order; where more than 20 machines of a service share words, one line stands for them. */
+/** Lines in order; where more than 20 machines of a service share words, one line stands for them, as of the last. */
 function summarised(lines: readonly Line[]): readonly Line[] {
   const crowds = new Map<string, Line[]>();
   for (const line of lines) {
-    const { service, words } = line.happening;
-    const key = service === null ? '' : `${service} ${words}`;
+    const key = crowdOf(line);
     const crowd = crowds.get(key);
     if (crowd === undefined) crowds.set(key, [line]);
     else crowd.push(line);
   }
-  return [...crowds].flatMap(([key, crowd]) =>
-    key === '' || crowd.length <= MOST_LINES ? crowd : summary(crowd),
-  );
+  return lines.flatMap((line) => {
+    const key = crowdOf(line);
+    const crowd = crowds.get(key) ?? [];
+    if (key === '' || crowd.length <= MOST_LINES) return [line];
+    return crowd.at(-1) === line ? summary(crowd) : [];
+  });
+}
+
+function crowdOf({ happening: { service, words } }: Line): string {
+  return service === null ? '' : `${service} ${words}`;
 }
 
 function summary(crowd: readonly Line[]): readonly Line[] {

@@ -66,6 +66,22 @@ describe('plainRenderer()', () => {
     expect(text.match(/ db-\d+ {2}launched/g)).toHaveLength(20);
   });
 
+  it('keeps lines in the order in which things happened', () => {
+    const text = shown({ app: { web: 2 } }, {}, (own) => {
+      own.launch('web', 2);
+      own.succeed('web-0', 'bootstrap', 1);
+      own.succeed('web-0', 'verify', 1);
+      own.succeed('web-1', 'bootstrap', 1);
+      own.succeed('web-1', 'verify', 1);
+    });
+    expect(text.match(/web-\d {2}(bootstrapped|verified)/g)).toEqual([
+      'web-0  bootstrapped',
+      'web-0  verified',
+      'web-1  bootstrapped',
+      'web-1  verified',
+    ]);
+  });
+
   it('prints a failure, whether it is tried again, and warnings', () => {
     const text = shown({ data: { db: 1 } }, {}, (own) => {
       own.launch('db', 1);
