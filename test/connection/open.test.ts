@@ -167,6 +167,21 @@ describe.skipIf(missing !== undefined)(`createOpener()${missing ? `: ${missing}`
       await reach({ privateKey: path, port: other.access.port }, opener);
     });
 
+    it.each([
+      ['ed25519', []],
+      ['rsa', []],
+      ['rsa', ['-m', 'PEM']],
+      ['ecdsa', ['-b', '384']],
+    ])('of type %s %j sign', async (type, more) => {
+      const privateKey = join(directory, `${type}${more.length}${more.join('')}`);
+      execFileSync('ssh-keygen', ['-q', '-t', type, ...more, '-N', '', '-f', privateKey]);
+      await using server = await startSshd({ privateKey });
+      const opener = createOpener();
+      const { port } = server.access;
+      await reach({ privateKey, port }, opener);
+      await reach({ privateKey, port }, opener);
+    });
+
     it('that are encrypted, public or missing are refused without asking the machine', async () => {
       const path = join(directory, 'encrypted');
       execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', path]);
