@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { childSignal } from '../child-signal.ts';
 import type { SshAccess } from '../machine.ts';
 import type { Loan } from './bastion.ts';
 import { ConnectionError } from './connection.ts';
@@ -7,6 +8,9 @@ import type { OpenOptions } from './open-options.ts';
 
 /** The reason in SSH's answer that means: this login may not. Others say that the machine did not answer. */
 const PROHIBITED = 1;
+
+/** Milliseconds that the host between may take to reach the next one. */
+const FORWARD_LIMIT = 30_000;
 
 /** What opening a connection through another needs. */
 export interface Parts {
@@ -23,10 +27,15 @@ export async function openThrough(
 ): Promise<Connection> {
   const { host, port } = access;
   const dial = async (): Promise<Duplex> => {
+    using limit = childSignal(options.signal);
+    const timer = setTimeout(() => limit.abort(noAnswer(access)), FORWARD_LIMIT);
     try {
-      return await loan.connection.forward({ host, port }, options);
+      return await loan.connection.forward({ host, port }, limit);
     } catch (error) {
+      if (limit.signal.aborted) throw error;
       throw error instanceof ConnectionError ? forwardError(error, access) : error;
+    } finally {
+      clearTimeout(timer);
     }
   };
   const onLost = (): void => {
@@ -49,9 +58,15 @@ export async function openThrough(
   }
 }
 
-function forwardError(error: ConnectionError, { host, port, jump }: SshAccess): ConnectionError {
-  const bastion = jump?.at(-1);
-  const what = `Cannot connect to "${host}:${port}" through "${bastion?.host ?? ''}:${bastion?.port ?? ''}"`;
+function noAnswer(access: SshAccess): ConnectionError {
+  return new ConnectionError(
+    'unreachable',
+    `${cannotConnect(access)}: no answer within ${FORWARD_LIMIT / 1_000} s`,
+  );
+}
+
+function forwardError(error: ConnectionError, access: SshAccess): ConnectionError {
+  const what = cannotConnect(access);
   const { reason } = (error.cause ?? {}) as { readonly reason?: unknown };
   if (reason === PROHIBITED)
     return new ConnectionError(
@@ -60,4 +75,9 @@ function forwardError(error: ConnectionError, { host, port, jump }: SshAccess): 
       { cause: error },
     );
   return new ConnectionError('unreachable', `${what}: ${error.message}`, { cause: error });
+}
+
+function cannotConnect({ host, port, jump }: SshAccess): string {
+  const bastion = jump?.at(-1);
+  return `Cannot connect to "${host}:${port}" through "${bastion?.host ?? ''}:${bastion?.port ?? ''}"`;
 }

@@ -9,6 +9,11 @@ import { accessOf } from './machine-access.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
 import { persist, targetOf, within } from './use-connection.ts';
 
+interface Reached {
+  readonly addresses: Addresses;
+  readonly access: Access;
+}
+
 /** Waits until a no-op over the connection succeeds: the second stage of readiness. */
 export async function connect(
   name: string,
@@ -23,8 +28,9 @@ export async function connect(
   let pinned: string | undefined;
   let latest = 'no answer';
   using limit = within(timeouts.connect, context, cancel);
-  const corrected = attempt === 1 ? null : await correctedAccess(machine, context, limit);
+  let corrected: Reached | null = null;
   try {
+    if (attempt > 1) corrected = await correctedAccess(machine, context, limit);
     const reached = corrected === null ? machine : { ...machine, ...corrected };
     const target = targetOf(reached, (hostKey) => (pinned = hostKey));
     const onBroken = (error: ConnectionError): void => {
@@ -82,7 +88,7 @@ async function correctedAccess(
   machine: Machine,
   context: PerformContext,
   { signal }: Cancel,
-): Promise<{ readonly addresses: Addresses; readonly access: Access } | null> {
+): Promise<Reached | null> {
   if (machine.id === null) return null;
   const options = { until: () => true, timeout: 0, signal };
   const end = await context.watch(machine.provider).wait(machine.id, options);
