@@ -77,7 +77,7 @@ export function stopProgram(base: string, names: readonly string[]): Buffer {
     CLAIM,
     STOP,
     'umask 077',
-    'runs=$HOME/$base/runs',
+    'runs=$HOME/$base',
     `stop ${words}`,
   ];
   return program(text.join('\n'));

@@ -5,7 +5,7 @@ import type { Connection, RemoteFile } from './connection.ts';
  * there, so that a lost connection or a dead operator loses nothing.
  */
 export interface ScriptRun {
-  /** The deployment's directory for this machine, relative to the login user's home; `work` and `runs` are in it. */
+  /** The deployment's directory for this machine, relative to the login user's home; `work` and a directory per run are in it. */
   readonly base: string;
   /** Unique under `base`: `<generation>-<step>-<attempt>`. */
   readonly name: string;

@@ -82,7 +82,7 @@ directories() {
   [ "$line" = Umask: ] || mask=$(umask)
   umask 077
   cd || exit 1
-  runs=$HOME/$base/runs work=$HOME/$base/work home=$HOME
+  runs=$HOME/$base work=$HOME/$base/work home=$HOME
 }`;
 
 /** For programs that run as root and may have to put things into the work directory of somebody else. */
@@ -202,7 +202,7 @@ report() {
 
 export const ATTACH: ShellText = `
 attach() {
-  cd "$HOME/$base/runs/$name" 2>/dev/null && [ -e claim ] || {
+  cd "$HOME/$base/$name" 2>/dev/null && [ -e claim ] || {
     say none
     exit 0
   }

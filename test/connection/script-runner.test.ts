@@ -251,11 +251,11 @@ describe.skipIf(missing !== undefined)(
       it('run() keeps everything that it makes to its user', async () => {
         const given = scriptRun('sleep 0.4; echo late');
         await runner.run(connection, given, { signal: never, onOutput: () => undefined });
-        const directory = at(`runs/${given.name}`);
+        const directory = at(given.name);
         for (const name of await readdir(directory)) {
           expect((await stat(join(directory, name))).mode & 0o777, name).toBe(0o600);
         }
-        for (const path of [at(''), at('work'), at('runs'), directory])
+        for (const path of [at(''), at('work'), directory])
           expect((await stat(path)).mode & 0o777).toBe(0o700);
       });
 
@@ -293,10 +293,9 @@ describe.skipIf(missing !== undefined)(
         };
         for (const [name, claim] of Object.entries(claims)) {
           const given = scriptRun('echo never', { name: `${name}-${shell.join('-')}` });
-          await connection.exec(
-            `mkdir -p ${at(`runs/${given.name}`)}; echo "${claim}" >${at(`runs/${given.name}/claim`)}`,
-            { signal: never },
-          );
+          await connection.exec(`mkdir -p ${at(given.name)}; echo "${claim}" >${at(`${given.name}/claim`)}`, {
+            signal: never,
+          });
           const end = await runner.run(connection, given, {
             signal: never,
             onOutput: () => expect.unreachable(),
@@ -318,7 +317,7 @@ describe.skipIf(missing !== undefined)(
           ),
         ).toBeUndefined();
         const first = runner.run(connection, given, { signal: never, onOutput: () => undefined });
-        await until(`[ -s ${at(`runs/${given.name}/log`)} ]`);
+        await until(`[ -s ${at(`${given.name}/log`)} ]`);
         for (const round of ['running', 'ended']) {
           const output = collector();
           const end = await runner.attach(connection, given, { signal: never, onOutput: output.onOutput });
@@ -642,7 +641,7 @@ describe.skipIf(missing !== undefined)(
           signal: never,
           onOutput: () => undefined,
         });
-        await connection.exec(`rm -r ${at('work/cut')} ${at('runs/cut-model')}`, { signal: never });
+        await connection.exec(`rm -r ${at('work/cut')} ${at('cut-model')}`, { signal: never });
         const program = whole[0] ?? Buffer.alloc(0);
         const cuts = Array.from({ length: 40 }, (_, i) => Math.floor((program.length * i) / 40)).concat(
           program.length - 9,
@@ -651,7 +650,7 @@ describe.skipIf(missing !== undefined)(
           for (const cut of cuts)
             await connection.exec(shell.join(' '), { signal: never, stdin: program.subarray(0, cut) });
         }
-        expect(existsSync(at('work/cut')) || existsSync(at('runs/cut-model'))).toBe(false);
+        expect(existsSync(at('work/cut')) || existsSync(at('cut-model'))).toBe(false);
       });
 
       it('uses the log follower only for scripts that take their time', async () => {
@@ -724,10 +723,9 @@ describe.skipIf(missing !== undefined)(
         };
         const output = collector();
         const run = scriptRun('echo 1; sleep 0.5; echo 2');
-        await connection.exec(
-          `mkdir -p ${at(`runs/${run.name}`)} && touch ${at(`runs/${run.name}/followed`)}`,
-          { signal: never },
-        );
+        await connection.exec(`mkdir -p ${at(run.name)} && touch ${at(`${run.name}/followed`)}`, {
+          signal: never,
+        });
         await runner.run(busy, run, { signal: never, onOutput: output.onOutput });
         expect([refused, output.text()]).toEqual([1, '1\n2\n']);
       });
