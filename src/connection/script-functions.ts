@@ -90,7 +90,7 @@ function orReturn(command: ShellText): ShellText {
  * half written is whole before it is used.
  */
 function writeCommand(path: ShellText, content: Buffer): ShellText {
-  return `${print(content)} 1<>${path}${mayCallItself(content) ? ` && chmod 700 ${path}` : ''}`;
+  return `${print(content)} 1<>${path}${mayCallItself(content) ? ` && { [ -x ${path} ] || chmod 700 ${path}; }` : ''}`;
 }
 
 /** Whether a script may want to be executable: most need not be, and it costs a process. */
