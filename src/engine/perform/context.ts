@@ -56,5 +56,5 @@ export function machineOf(journal: Journal, name: string): Machine {
 /** Where the deployment's files for a machine are, relative to the login user's home. */
 export function baseOf(context: PerformContext, machine: Machine): string {
   const { name, uuid } = context.journal.state;
-  return `.launch-plan/${name}-${uuid.slice(0, 8)}-${machine.name}`;
+  return `.launch-plan/${name}-${uuid.slice(0, 8)}/${machine.name}`;
 }
