@@ -9,9 +9,10 @@ const BUSY_TIMEOUT = 5_000;
 /** Opens a database file that exists. */
 export function openDatabase(
   path: string,
-  options: { readonly timeout: number } = { timeout: BUSY_TIMEOUT },
+  options: { readonly timeout: number; readonly readonly?: boolean } = { timeout: BUSY_TIMEOUT },
 ): Database {
-  return new Sqlite(path, { fileMustExist: true, timeout: options.timeout });
+  const { timeout, readonly = false } = options;
+  return new Sqlite(path, { fileMustExist: true, timeout, readonly });
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { Database } from './database.ts';
+import type { Place } from './lease-place.ts';
 import type { Holder } from './store.ts';
 
 /** Who holds the lock of a deployment name; its nonce fences what they record. */
-export interface Lease {
+export interface Lease extends Place {
   readonly nonce: string;
   readonly owner: string;
   readonly pid: number;
@@ -16,16 +17,18 @@ export type ReadLease = (name: string) => Lease | undefined;
 
 export function leaseReader(db: Database): ReadLease {
   const find = db.prepare<[string], Lease>(
-    'SELECT nonce, owner, pid, operation, since FROM leases WHERE deployment = ?',
+    'SELECT nonce, owner, pid, operation, since, host, kernel FROM leases WHERE deployment = ?',
   );
   return (name) => find.get(name);
 }
 
 /** Replaces the lease of a holder that died. */
-export function writeLease(db: Database, name: string, { nonce, owner, pid, operation, since }: Lease): void {
+export function writeLease(db: Database, name: string, lease: Lease): void {
+  const { nonce, owner, pid, operation, since, host, kernel } = lease;
   db.prepare(
-    'INSERT OR REPLACE INTO leases (deployment, nonce, owner, pid, operation, since) VALUES (?, ?, ?, ?, ?, ?)',
-  ).run(name, nonce, owner, pid, operation, since);
+    `INSERT OR REPLACE INTO leases (deployment, nonce, owner, pid, operation, since, host, kernel)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  ).run(name, nonce, owner, pid, operation, since, host, kernel);
 }
 
 /** Removes the lease unless it is somebody else's by now. */
@@ -34,7 +37,7 @@ export function dropLease(db: Database, name: string, nonce: string): void {
 }
 
 /** `up by ann@host (process 123)`, local time for people. */
-export function describeLease({ owner, pid, operation }: Lease): string {
+export function describeLease({ owner, pid, operation }: Pick<Lease, 'owner' | 'pid' | 'operation'>): string {
   return `${operation} by ${owner} (process ${pid})`;
 }
 

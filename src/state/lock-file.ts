@@ -18,7 +18,7 @@ export function tryLockFile(path: string): LockFile | undefined {
   createEmpty(path);
   const opened = identity(path);
   if (opened === undefined) return undefined;
-  const db = openExisting(path);
+  const db = openExisting(path, { readonly: false });
   if (db === undefined) return undefined;
   try {
     // A journal would be a file beside it, which the next holder would take for the sign of a crash.
@@ -33,6 +33,21 @@ export function tryLockFile(path: string): LockFile | undefined {
   }
   db.close();
   return undefined;
+}
+
+/** True while a process that this kernel knows has the lock. Reading rights are enough. */
+export function isLocked(path: string): boolean {
+  const db = openExisting(path, { readonly: true });
+  if (db === undefined) return false;
+  try {
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  } finally {
+    db.close();
+  }
 }
 
 /** A file that took the place of ours is somebody else's lock. */
@@ -59,9 +74,9 @@ function identity(path: string): string | undefined {
   return found === undefined ? undefined : `${found.dev}:${found.ino}:${found.birthtimeNs}`;
 }
 
-function openExisting(path: string): Database | undefined {
+function openExisting(path: string, options: { readonly readonly: boolean }): Database | undefined {
   try {
-    return openDatabase(path, { timeout: 0 });
+    return openDatabase(path, { timeout: 0, ...options });
   } catch (error) {
     if (!existsSync(path)) return undefined;
     throw error;

@@ -1,15 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LockedError } from '../errors.ts';
 import type { Database } from './database.ts';
 import { describeLease, describeMoment, leaseReader, writeLease } from './lease.ts';
+import { isThisPlace, thisPlace } from './lease-place.ts';
+import { lockPath } from './lock-holder.ts';
 import type { LockFile } from './lock-file.ts';
 import { tryLockFile } from './lock-file.ts';
 import { explained } from './state-error.ts';
 import type { Holder } from './store.ts';
 
 const POLL_INTERVAL = 100;
+/** Who only asks whether a lock is held keeps it from being taken for a moment, so every taker looks twice. */
+const SECOND_LOOK = 30;
 
 export interface HeldLock {
   readonly nonce: string;
@@ -27,40 +30,51 @@ export async function takeLock(
   holder: Holder,
   { timeout, signal }: { readonly timeout: number; readonly signal: AbortSignal },
 ): Promise<HeldLock> {
-  const path = join(directory, 'locks', `${encodeURIComponent(name)}.lock`);
-  const deadline = Date.now() + timeout;
+  const path = lockPath(directory, name);
+  const deadline = Date.now() + Math.max(timeout, SECOND_LOOK);
   for (;;) {
     signal.throwIfAborted();
     const file = explained(`lock deployment "${name}" by "${path}"`, () => tryLockFile(path));
-    if (file !== undefined) return record(db, name, holder, file);
+    const lock = file === undefined ? undefined : record(db, name, holder, file);
+    if (lock !== undefined) return lock;
     const left = deadline - Date.now();
     if (left <= 0) throw locked(db, name);
     await pause(Math.min(left, POLL_INTERVAL), signal);
   }
 }
 
-function record(db: Database, name: string, holder: Holder, file: LockFile): HeldLock {
+/** Undefined when a holder on another host, whose file lock is not seen here, may be at work. */
+function record(db: Database, name: string, holder: Holder, file: LockFile): HeldLock | undefined {
   const nonce = randomUUID();
+  const lease = { ...holder, ...thisPlace(), nonce, pid: process.pid, since: Date.now() };
+  const replace = db.transaction((): boolean => {
+    const other = leaseReader(db)(name);
+    if (other !== undefined && !isThisPlace(other)) return false;
+    writeLease(db, name, lease);
+    return true;
+  });
+  let isMine = false;
   try {
-    explained(`write the state in "${db.name}"`, () =>
-      writeLease(db, name, { ...holder, nonce, pid: process.pid, since: Date.now() }),
-    );
-    return { nonce, file };
-  } catch (error) {
-    file.release();
-    throw error;
+    isMine = explained(`write the state in "${db.name}"`, () => replace.immediate());
+  } finally {
+    if (!isMine) file.release();
   }
+  return isMine ? { nonce, file } : undefined;
 }
+
+const WAIT = 'Wait until it has ended, or let --lock-timeout do the waiting.';
 
 function locked(db: Database, name: string): LockedError {
   const lease = explained(`read the state in "${db.name}"`, () => leaseReader(db)(name));
-  const who =
-    lease === undefined
-      ? 'another process is at work'
-      : `${describeLease(lease)} is at work since ${describeMoment(lease.since, Date.now())}`;
+  if (lease === undefined)
+    return new LockedError(`Cannot change deployment "${name}": another process is at work`, WAIT);
+  const who = describeLease(lease);
+  const since = describeMoment(lease.since, Date.now());
+  if (isThisPlace(lease))
+    return new LockedError(`Cannot change deployment "${name}": ${who} is at work since ${since}`, WAIT);
   return new LockedError(
-    `Cannot change deployment "${name}": ${who}`,
-    'Wait until it has ended, or let --lock-timeout do the waiting.',
+    `Cannot change deployment "${name}": ${who} has its lock since ${since}, on another host, "${lease.host}"`,
+    `Wait until it has ended. If it is gone for good, break its lock with "plan unlock ${name}".`,
   );
 }
 

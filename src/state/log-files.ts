@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Mask } from '../mask.ts';
 import type { StepKind } from '../step.ts';
@@ -27,8 +27,18 @@ export function logPath(
   return join(machineDirectory(deployment, machine), `${generation}-${step}-${attempt}.log`);
 }
 
-function machineDirectory({ name, uuid }: DeploymentName, machine: string): string {
-  return join('logs', `${name}-${uuid.slice(0, 8)}`, machine);
+function machineDirectory(deployment: DeploymentName, machine: string): string {
+  return join(deploymentDirectory(deployment), machine);
+}
+
+function deploymentDirectory({ name, uuid }: DeploymentName): string {
+  return join('logs', `${name}-${uuid.slice(0, 8)}`);
+}
+
+/** Removes all logs of a deployment. */
+export function removeLogs(directory: string, deployment: DeploymentName): void {
+  const path = join(directory, deploymentDirectory(deployment));
+  explained(`remove the logs in "${path}"`, () => rmSync(path, { recursive: true, force: true }));
 }
 
 /** A log that exists. */

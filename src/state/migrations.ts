@@ -61,6 +61,10 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE blobs (digest TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
   CREATE TABLE archives (digest TEXT PRIMARY KEY, manifest TEXT NOT NULL) STRICT;
   `,
+  `
+  ALTER TABLE leases ADD COLUMN host TEXT NOT NULL DEFAULT '';
+  ALTER TABLE leases ADD COLUMN kernel TEXT NOT NULL DEFAULT '';
+  `,
 ];
 
 export const CURRENT_VERSION = MIGRATIONS.length;

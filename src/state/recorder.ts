@@ -107,7 +107,8 @@ export function createRecorder(db: Database, cipher: Cipher, path: string): Reco
   };
 }
 
-function fence(lease: Lease | undefined, name: string, nonce: string): LockedError | undefined {
+/** What keeps the holder of this nonce from recording; undefined: nothing. */
+export function fence(lease: Lease | undefined, name: string, nonce: string): LockedError | undefined {
   if (lease?.nonce === nonce) return undefined;
   const who = lease === undefined ? 'its lock was broken' : `its lock was taken by ${describeLease(lease)}`;
   return new LockedError(

@@ -2,11 +2,14 @@ import { resolve } from 'node:path';
 import { readArchive, writeArchive } from './archive.ts';
 import { createCipher } from './cipher.ts';
 import { readHistory } from './history.ts';
-import { dropLease } from './lease.ts';
+import { dropLease, leaseReader } from './lease.ts';
 import type { HeldLock } from './lock.ts';
 import { takeLock } from './lock.ts';
+import { breakLock, readHolder } from './lock-holder.ts';
+import { removeLogs } from './log-files.ts';
 import { readProjection, readSummaries } from './projection.ts';
-import { createRecorder } from './recorder.ts';
+import { purgeDeployment } from './purge.ts';
+import { createRecorder, fence } from './recorder.ts';
 import { openStateDatabase, statePath } from './state-directory.ts';
 import { explained } from './state-error.ts';
 import type { Store } from './store.ts';
@@ -73,6 +76,22 @@ export async function openSqliteStore(
       const lock = await takeLock(db, root, name, holder, limits);
       held.set(name, lock);
       return { [Symbol.asyncDispose]: () => release(name, lock) };
+    },
+    holder: (name) =>
+      settled(() => explained(`read the state in "${path}"`, () => readHolder(db, root, name))),
+    breakLock: (name, nonce) =>
+      settled(() => {
+        requireWritable();
+        explained(`write the state in "${path}"`, () => breakLock(db, root, name, nonce));
+      }),
+    async purge(name) {
+      recorder.flush();
+      const uuids = await write(() => {
+        const error = fence(leaseReader(db)(name), name, held.get(name)?.nonce ?? '');
+        if (error !== undefined) throw error;
+        return purgeDeployment(db, name);
+      });
+      for (const uuid of uuids) removeLogs(root, { name, uuid });
     },
     saveSources: (sources) => write(() => writeArchive(db, cipher, sources)),
     loadSources: (archive) => read(() => readArchive(db, cipher, archive)),

@@ -28,6 +28,18 @@ export interface Store extends AsyncDisposable {
     holder: Holder,
     options: { readonly timeout: number; readonly signal: AbortSignal },
   ): Promise<Lock>;
+  /** Who has the lock of a deployment name, or left it behind; null: nobody. Never waits. */
+  holder(name: string): Promise<LockHolder | null>;
+  /**
+   * Takes the lock away from a holder that is not alive on this host, so that it can record nothing more. `nonce`
+   * says which one is meant. Rejects with `LockedError` when it is alive or another one has the lock.
+   */
+  breakLock(name: string, nonce: string): Promise<void>;
+  /**
+   * Removes everything that is recorded of a deployment whose lock this store has, and its logs. Rejects with
+   * `OperationError` while something of it is left at a provider.
+   */
+  purge(name: string): Promise<void>;
   /** Keeps files and directories content-addressed; answers the archive's digest. */
   saveSources(sources: ReadonlyMap<string, SourceEntry>): Promise<string>;
   loadSources(archive: string): Promise<ReadonlyMap<string, SourceEntry>>;
@@ -40,6 +52,24 @@ export interface Holder {
   /** `user@host`. */
   readonly owner: string;
   readonly operation: OperationKind;
+}
+
+export interface LockHolder {
+  /**
+   * `alive`: a process of this host has it. `gone`: its process died; the next operation takes it. `elsewhere`: it
+   * was taken on another host, and nothing here tells whether that process lives.
+   */
+  readonly presence: 'alive' | 'gone' | 'elsewhere';
+  /** What it recorded of itself; null: nothing yet. */
+  readonly lease:
+    | (Holder & {
+        readonly nonce: string;
+        readonly pid: number;
+        readonly host: string;
+        /** Epoch milliseconds. */
+        readonly since: number;
+      })
+    | null;
 }
 
 export interface RecordedFact {

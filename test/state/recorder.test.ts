@@ -15,7 +15,16 @@ describe('Recorder', () => {
   it('lets facts about what costs money outlive a power cut, and does not wait for the disk with others', async () => {
     const directory = temporaryDirectory();
     const db = await openStateDatabase(directory, { readonly: false });
-    writeLease(db, created.name, { nonce: 'n', owner: 'ann@host', pid: 1, operation: 'up', since: 1 });
+    const lease = {
+      nonce: 'n',
+      owner: 'ann@host',
+      pid: 1,
+      operation: 'up',
+      since: 1,
+      host: 'host',
+      kernel: '',
+    } as const;
+    writeLease(db, created.name, lease);
     const recorder = createRecorder(db, createCipher(directory), statePath(directory));
     const state = emptyState(created);
 
