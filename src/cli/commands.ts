@@ -35,11 +35,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...INPUTS,
       { name: 'dry-run', summary: 'say what would be done, and touch nothing' },
       { name: 'adopt', summary: 'take over a live deployment that another plan file made' },
+      {
+        name: 'on-failure',
+        value: 'WHAT',
+        choices: ['keep', 'down'],
+        summary: 'keep what is there (the default), or take it down unasked',
+      },
     ],
     examples: [
       ['plan up plans/quickstart.yml', 'bring it up'],
-      ['plan up plans/many.yml --input machines=20', 'with an input'],
-      ['plan up plans/quickstart.yml --name try-2', 'a second deployment of the same plan'],
+      ['plan up plans/many.yml --input machines=20 --name try-2', 'another deployment, with an input'],
     ],
     load: async () => (await import('./commands/up.ts')).upCommand,
   },
@@ -63,7 +68,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       'way. Lists what would go and asks; without a terminal it needs --yes.',
     ],
     arguments: [{ name: 'NAME', required: false, many: true, completes: 'deployments' }],
-    flags: [{ name: 'skip-teardown', summary: 'terminate without teardown scripts' }, ...INPUTS],
+    flags: [
+      { name: 'skip-teardown', summary: 'terminate without teardown scripts' },
+      { name: 'purge', summary: 'remove its record, history and logs, too' },
+      ...INPUTS,
+    ],
     examples: [
       ['plan down', 'the only deployment that is not terminated'],
       ['plan down web-stack try-2 --yes', 'two deployments, unasked'],
@@ -122,6 +131,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         choices: ['bootstrap', 'verify', 'teardown'],
         summary: 'only this step: bootstrap, verify or teardown',
       },
+      { name: 'all', summary: 'those of machines that were replaced, too' },
       { name: 'follow', short: 'f', summary: 'go on until the operation ends' },
     ],
     examples: [
@@ -135,12 +145,33 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'the recorded history',
     details: ['Prints everything that was recorded of a deployment, oldest first.'],
     arguments: [NAME],
-    flags: [{ name: 'follow', short: 'f', summary: 'go on until the operation ends' }],
+    flags: [
+      { name: 'follow', short: 'f', summary: 'go on until the operation ends' },
+      {
+        name: 'since',
+        value: 'TIME',
+        summary: 'only from then on: a duration such as 1h, or an ISO 8601 time',
+      },
+    ],
     examples: [
       ['plan events', 'for people'],
+      ['plan events --since 10m', 'what happened lately'],
       ['plan events web-stack --follow --json', 'live, as JSON Lines'],
     ],
     load: async () => (await import('./commands/events.ts')).eventsCommand,
+  },
+  {
+    name: 'unlock',
+    summary: 'break a lock whose holder is gone',
+    details: [
+      'Says who has the lock of a deployment, asks, and takes it away: for what was left over from another',
+      'host. Refuses while the holder is alive on this one; the lock of a process that died here needs no',
+      'unlocking.',
+    ],
+    arguments: [{ ...NAME, required: true }],
+    flags: [],
+    examples: [['plan unlock web-stack', 'after its host was lost']],
+    load: async () => (await import('./commands/unlock.ts')).unlockCommand,
   },
   {
     name: 'completion',

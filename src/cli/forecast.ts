@@ -1,8 +1,10 @@
+import type { Problem } from '../plan/diagnostic.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import { machineName } from '../machine.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Context } from './context.ts';
 import { print } from './context.ts';
+import { tellWarnings } from './given-inputs.ts';
 import { writeJsonLine } from './render/json.ts';
 import { version } from './version.ts';
 import { machinesDropped } from './victims.ts';
@@ -18,12 +20,17 @@ interface ServiceForecast {
 }
 
 /** What `up --dry-run` would do. `state` null: the deployment would be new. */
-export function printForecast(context: Context, plan: Plan, state: DeploymentState | null): void {
+export function printForecast(
+  context: Context,
+  plan: Plan,
+  { state, warnings }: { readonly state: DeploymentState | null; readonly warnings: readonly Problem[] },
+): void {
   const services = plan.levels.flatMap((level) => level.services.map((service) => forecast(service, state)));
   const terminate = state === null ? [] : machinesDropped(state, plan);
   if (context.flags.json) {
     const { stdout } = context.io;
     writeJsonLine(stdout, { type: 'version', format: 1, version: version(), operation: 'up' });
+    tellWarnings(context, warnings);
     writeJsonLine(stdout, { type: 'forecast', deployment: plan.deployment, services, terminate });
     writeJsonLine(stdout, {
       type: 'result',
@@ -34,6 +41,7 @@ export function printForecast(context: Context, plan: Plan, state: DeploymentSta
     });
     return;
   }
+  tellWarnings(context, warnings);
   print(
     context,
     [`${plan.deployment}: ${summary(services, terminate.length)}`, ...levelLines(plan, services)].join('\n'),

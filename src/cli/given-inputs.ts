@@ -6,6 +6,8 @@ import type { GivenInputs, Resolved } from '../plan/load.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Context } from './context.ts';
 import { tell } from './context.ts';
+import { jsonOutputs, progressOf } from './render/choose.ts';
+import { writeJsonLine } from './render/json.ts';
 
 /** Where the inputs of a command's plan come from. */
 export function givenInputs(
@@ -30,7 +32,14 @@ export function planOf(context: Context, { plan, problems, warnings }: Resolved)
   );
 }
 
-function tellWarnings(context: Context, warnings: readonly Problem[]): void {
-  if (warnings.length > 0 && !context.flags.quiet)
+/** Tells a plan's warnings, to programs as events of type `warning`. */
+export function tellWarnings(context: Context, warnings: readonly Problem[]): void {
+  if (warnings.length === 0) return;
+  const at = new Date().toISOString();
+  for (const output of jsonOutputs(context))
+    for (const { file, line, column, message, suggestion } of warnings)
+      writeJsonLine(output, { type: 'warning', at, message, file, line, column, suggestion });
+  const progress = progressOf(context);
+  if (progress !== 'quiet' && progress !== 'json')
     tell(context, `Warnings:\n${formatProblems(warnings).trimEnd()}`);
 }

@@ -1,5 +1,6 @@
 import { systemClock } from '../clock.ts';
 import type { OperationKind, Outcome } from '../fact.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
 import { statusDocument } from '../state/status.ts';
 import type { Context } from './context.ts';
 import { tell } from './context.ts';
@@ -8,7 +9,7 @@ import type { Output } from './io.ts';
 import { exitCodeOf } from './io.ts';
 import type { Performed, Task } from './perform-task.ts';
 import { performTask } from './perform-task.ts';
-import { progressOf } from './render/choose.ts';
+import { jsonOutputs } from './render/choose.ts';
 import type { JsonLine } from './render/json.ts';
 import { writeJsonLine } from './render/json.ts';
 import { failedMachines } from './render/failure-report.ts';
@@ -17,8 +18,8 @@ import { reportTask } from './task-report.ts';
 import { version } from './version.ts';
 
 /**
- * Prepares tasks, performs them one after the other, shows them, and answers the exit code. Of JSON Lines the first
- * is `version` and the last `result`, whatever happens between.
+ * Prepares tasks, performs them one after the other whatever becomes of them, shows them, and answers the exit code.
+ * Of JSON Lines the first is `version` and the last `result`, whatever happens between.
  */
 export async function operate(
   context: Context,
@@ -34,12 +35,9 @@ export async function operate(
     const tasks = await prepare({ signal: stopping.signal });
     for (const task of tasks) {
       if (stopping.signal.aborted) break;
-      const performed = await performTask(context, kind, { task, signal: stopping.signal });
-      ended.push(performed);
-      reportTask(context, kind, performed, systemClock.now());
+      await performAndRecover(task);
     }
-    outcome =
-      ended.length < tasks.length ? 'interrupted' : worst(ended.map((performed) => performed.outcome));
+    outcome = ended.length < tasks.length ? 'interrupted' : worst(ended);
   } catch (error) {
     if (!isAbort(error, stopping.signal)) throw failed(error);
     outcome = 'interrupted';
@@ -50,6 +48,15 @@ export async function operate(
   if (ended.some(({ abandoned }) => abandoned)) context.io.exit(code);
   return code;
 
+  async function performAndRecover(task: Task): Promise<void> {
+    const performed = await performTask(context, { task, signal: stopping.signal });
+    ended.push(performed);
+    reportTask(context, performed, systemClock.now());
+    if (!isRecoverable(performed)) return;
+    const next = (await task.recover?.()) ?? null;
+    if (next !== null) await performAndRecover(next);
+  }
+
   function failed(error: unknown): unknown {
     const message = error instanceof Error ? error.message : String(error);
     writeAll(outputs, { ...resultLine(context, kind, 'failed', ended), error: message });
@@ -58,19 +65,20 @@ export async function operate(
 
   function exitCode(): number {
     if (outcome === 'succeeded') return 0;
-    return outcome === 'interrupted' && stopping.received !== null ? exitCodeOf(stopping.received) : 1;
+    if (outcome === 'interrupted' && stopping.received !== null) return exitCodeOf(stopping.received);
+    return Math.max(1, ...ended.map(({ error }) => error?.exitCode ?? 1));
   }
 }
 
-function worst(outcomes: readonly Outcome[]): Outcome {
-  if (outcomes.includes('interrupted')) return 'interrupted';
-  return outcomes.includes('failed') ? 'failed' : 'succeeded';
+/** A failure of the operation itself: not of a lock, of the state, of how it was asked for. */
+function isRecoverable({ outcome, error }: Performed): boolean {
+  return outcome === 'failed' && (error === null || error.exitCode === 1);
 }
 
-/** Where JSON Lines go: `--json` to stdout, `--progress json` to stderr. */
-function jsonOutputs(context: Context): readonly Output[] {
-  const { io, flags } = context;
-  return [...(flags.json ? [io.stdout] : []), ...(progressOf(context) === 'json' ? [io.stderr] : [])];
+function worst(ended: readonly Performed[]): Outcome {
+  const outcomes = ended.map(({ outcome }) => outcome);
+  if (outcomes.includes('interrupted')) return 'interrupted';
+  return outcomes.includes('failed') ? 'failed' : 'succeeded';
 }
 
 function writeAll(outputs: readonly Output[], line: JsonLine): void {
@@ -84,17 +92,20 @@ function resultLine(
   ended: readonly Performed[],
 ): JsonLine {
   const paths = statusPaths(stateDirectoryOf(context), context.io.cwd);
-  const deployments = ended.map(({ task, outcome: own, worked, state }) => ({
+  const deployments = ended.map(({ task, outcome: own, worked, state, error }) => ({
     deployment: task.deployment,
+    operation: task.kind,
     outcome: own,
     worked,
     state: state === null ? null : statusDocument(state, paths).state,
-    failures: state === null ? [] : failuresOf(state),
+    failures: state === null ? [] : failuresOf(task.kind, state),
+    ...(error === null ? {} : { error: error.message }),
   }));
-  return { type: 'result', outcome, operation, deployments };
+  const error = ended.find((performed) => performed.error !== null)?.error?.message;
+  return { type: 'result', outcome, operation, deployments, ...(error === undefined ? {} : { error }) };
 
-  function failuresOf(state: NonNullable<Performed['state']>): readonly unknown[] {
-    return failedMachines(operation, state).map(({ name, failure }) => ({
+  function failuresOf(kind: OperationKind, state: DeploymentState): readonly unknown[] {
+    return failedMachines(kind, state).map(({ name, failure }) => ({
       machine: name,
       ...failure,
       logPath: failure.logPath === null ? null : paths.log(failure.logPath),

@@ -1,6 +1,6 @@
 import { systemClock } from '../clock.ts';
 import type { OperationResult, Wiring } from '../engine/operation.ts';
-import { OperationError } from '../errors.ts';
+import { OperationError, PlanError } from '../errors.ts';
 import type { OperationKind, Outcome } from '../fact.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
@@ -19,6 +19,7 @@ import { withWiring } from './wiring.ts';
 
 /** An operation on one deployment. */
 export interface Task {
+  readonly kind: OperationKind;
   readonly deployment: string;
   readonly next: NextCommands;
   /** What is said when there was nothing to do. */
@@ -26,6 +27,8 @@ export interface Task {
   /** What is said after success, where that is not the list of what is ready. */
   readonly done: string | null;
   perform(wiring: Wiring, options: { readonly signal: AbortSignal }): Promise<OperationResult>;
+  /** What is done when it fails, if anything. */
+  recover?(): Promise<Task | null>;
 }
 
 export interface Performed {
@@ -38,19 +41,20 @@ export interface Performed {
   readonly timeline: Timeline;
   /** True when an interrupted operation did not end in time: it goes on until the process ends. */
   readonly abandoned: boolean;
+  /** What kept it from beginning or broke it off. */
+  readonly error: PlanError | null;
 }
 
 /** Milliseconds that an interrupted operation may take to end, so that the command ends within five seconds. */
 const PATIENCE = 4_500;
 
-/** Performs one task and shows it while it runs. */
+/** Performs one task and shows it while it runs. Never rejects with a `PlanError`. */
 export async function performTask(
   context: Context,
-  kind: OperationKind,
   { task, signal }: { readonly task: Task; readonly signal: AbortSignal },
 ): Promise<Performed> {
   const timeline = createTimeline(systemClock.now());
-  const renderer = await rendererOf(context, kind);
+  const renderer = await rendererOf(context, task.kind);
   let state: DeploymentState | null = null;
   const observe: Wiring['observe'] = (event, current) => {
     state = current;
@@ -63,24 +67,32 @@ export async function performTask(
   using patience = patienceAfter(signal, PATIENCE);
   let result: OperationResult | null = null;
   let abandoned = false;
+  let failure: PlanError | null = null;
   try {
     result = await Promise.race([withStoreAndWiring(context, observe, task, signal), patience.ranOut]);
     abandoned = result === null;
   } catch (error) {
-    if (!isAbort(error, signal))
-      throw error instanceof ProviderError ? new OperationError(error.message) : error;
+    if (!isAbort(error, signal)) failure = expected(error);
   } finally {
     signal.removeEventListener('abort', onStop);
     renderer.finish(result);
   }
   return {
     task,
-    outcome: result?.outcome ?? 'interrupted',
+    outcome: failure === null ? (result?.outcome ?? 'interrupted') : 'failed',
     worked: result?.worked ?? true,
     state: result?.state ?? state,
     timeline,
     abandoned,
+    error: failure,
   };
+}
+
+/** Throws what nobody expects. */
+function expected(error: unknown): PlanError {
+  if (error instanceof PlanError) return error;
+  if (error instanceof ProviderError) return new OperationError(error.message);
+  throw error;
 }
 
 async function rendererOf(context: Context, kind: OperationKind): Promise<Renderer> {

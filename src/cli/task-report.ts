@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { OperationKind } from '../fact.ts';
+import type { PlanError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { tell } from './context.ts';
 import { displayPath, stateDirectoryOf } from './deployments.ts';
@@ -10,9 +10,14 @@ import { readyReport } from './render/ready-report.ts';
 import { styleOf } from './render/style.ts';
 
 /** Tells people how a task ended: failures always, success unless they want quiet. */
-export function reportTask(context: Context, kind: OperationKind, performed: Performed, now: number): void {
+export function reportTask(context: Context, performed: Performed, now: number): void {
   const { io, flags } = context;
-  const { task, outcome, worked, state, timeline } = performed;
+  const { task, outcome, worked, state, timeline, error } = performed;
+  if (error !== null) {
+    tell(context, errorText(error));
+    return;
+  }
+  const { kind } = task;
   const progress = progressOf(context);
   if (progress === 'json') return;
   const stateDirectory = stateDirectoryOf(context);
@@ -31,4 +36,9 @@ export function reportTask(context: Context, kind: OperationKind, performed: Per
     if (!worked) return [task.idle];
     return task.done === null ? readyReport(state, timeline, now, options) : [task.done];
   }
+}
+
+/** An error and, on a line of its own, what to do. */
+export function errorText({ message, hint }: PlanError): string {
+  return hint === undefined ? message : `${message}\n${hint}`;
 }

@@ -367,9 +367,17 @@ describe('with a deployment that is ready and one that failed', () => {
     [
       'events',
       ['events', 'shop'],
-      { code: 0, stdout: /Z {2}shop {2}created\n[^]*Z {2}web-1 {2}verified in [^]*shop {2}succeeded\n$/ },
+      {
+        code: 0,
+        stdout:
+          /Z {2}shop {2}created\n[^]*Z {2}web-1 {2}verified in [^]*shop {2}operation 1: up succeeded after [\d.]+s\n$/,
+      },
     ],
-    ['events --follow of what ended', ['events', 'shop', '--follow'], { code: 0, stdout: /succeeded\n$/ }],
+    [
+      'events --follow of what ended',
+      ['events', 'shop', '--follow'],
+      { code: 0, stdout: /up succeeded after [\d.]+s\n$/ },
+    ],
     [
       'events --follow --json',
       ['events', 'shop', '--follow', '--json'],
@@ -520,7 +528,7 @@ describe('with a deployment that is ready and one that failed', () => {
     const events = up.then(() => here('events', 'slow', '--follow'));
     expect((await up).code).toBe(130);
     expect((await up).stderr).toContain('Interrupting: ');
-    check(await events, { code: 0, stdout: /slow {2}interrupted\n$/ });
+    check(await events, { code: 0, stdout: /slow {2}operation 1: up interrupted after [\d.]+s\n$/ });
     check(await here('down', 'slow', '--yes', '--progress', 'json'), {
       code: 0,
       stderr: /^{"type":"version"[^]*{"type":"result"[^\n]*\n$/,

@@ -38,6 +38,7 @@ it('operate() ends the process when an interrupted operation does not end in tim
   const code = await operate(context, 'down', () =>
     Promise.resolve([
       {
+        kind: 'down',
         deployment: 'stuck',
         next: NEXT,
         idle: '',

@@ -38,14 +38,30 @@ export const logsCommand: Command = (context) =>
         if (bytes.length > 0) show(entry, bytes, goesOn || found.length > 1);
       }
     });
-    if (seen.size === 0) tell(context, `"${machine}" has no such log: nothing was printed.`);
+    if (seen.size === 0) tell(context, nothingFound(machine, hasEarlier()));
     return code;
 
     function entries(): readonly LogEntry[] {
+      const all = allEntries();
+      if (options.flag('all')) return all;
+      const generation = Math.max(generationOf(machine), ...all.map((entry) => entry.generation));
+      return all.filter((entry) => entry.generation === generation);
+    }
+
+    function allEntries(): readonly LogEntry[] {
       const step = options.text('step');
       return listLogs(stateDirectory, state, machine).filter(
         (entry) => step === undefined || entry.step === step,
       );
+    }
+
+    function hasEarlier(): boolean {
+      return !options.flag('all') && allEntries().length > 0;
+    }
+
+    /** A launch that is under way counts: the logs are those of the machine that comes. */
+    function generationOf(name: string): number {
+      return state.machines.get(name)?.generation ?? 0;
     }
   });
 
@@ -55,6 +71,12 @@ function machineOf(state: DeploymentState, name: string): string {
     `Cannot find machine "${name}": "${state.name}" has no such machine`,
     `Run "plan status ${state.name}" to see its machines.`,
   );
+}
+
+function nothingFound(machine: string, hasEarlier: boolean): string {
+  return hasEarlier
+    ? `"${machine}" has no such log: nothing was printed since it was launched anew.\nAdd --all for what was printed before.`
+    : `"${machine}" has no such log: nothing was printed.`;
 }
 
 /** Prints pieces of logs, with a header wherever another log goes on. */

@@ -1,11 +1,13 @@
 import { formatDuration } from '../../duration.ts';
 import type { MachineState } from '../../machine.ts';
 import { statusDocument } from '../../state/status.ts';
-import type { MachineStatus, StatusDocument } from '../../state/status.ts';
+import type { LevelStatus, MachineStatus, StatusDocument } from '../../state/status.ts';
 import type { GroupState } from '../../state/status-rules.ts';
 import type { Command } from '../command-spec.ts';
 import { print, printJson } from '../context.ts';
 import { displayPath, givenName, loadDeployment, statusPaths, withStore } from '../deployments.ts';
+import { isBroken } from '../follow.ts';
+import { countOf } from '../render/happening.ts';
 import type { Style } from '../render/style.ts';
 import { styleOf } from '../render/style.ts';
 
@@ -18,7 +20,8 @@ export const statusCommand: Command = (context) =>
     if (flags.json) printJson(context, document);
     else {
       const style = styleOf(io.stdout, io.env, flags);
-      print(context, statusText(document, { now: Date.now(), cwd: io.cwd, style }));
+      const broken = await isBroken(store, state);
+      print(context, statusText(document, { now: Date.now(), cwd: io.cwd, style, broken }));
     }
     return document.state === 'ready' || document.state === 'degraded' ? 0 : 1;
   });
@@ -28,16 +31,20 @@ interface TextOptions {
   readonly now: number;
   readonly cwd: string;
   readonly style: Style;
+  /** The operation is recorded as under way, but its process is gone. */
+  readonly broken: boolean;
 }
 
 /** Status for people. */
-export function statusText(document: StatusDocument, { now, cwd, style }: TextOptions): string {
+export function statusText(document: StatusDocument, { now, cwd, style, broken }: TextOptions): string {
   const { deployment, state, plan, operation, levels } = document;
   const lines = [`${style.bold(deployment)}  ${coloured(state, style)}${plan === null ? '' : `  ${plan}`}`];
   if (operation !== null) {
     const { kind, owner, outcome, startedAt, endedAt } = operation;
-    const end = outcome === null || endedAt === null ? 'under way, began' : `${outcome}, ended`;
+    const underWay = broken ? 'broke off, its process is gone, began' : 'under way, began';
+    const end = outcome === null || endedAt === null ? underWay : `${outcome}, ended`;
     lines.push(`${kind} by ${owner}: ${end} ${age(endedAt ?? startedAt, now)} ago`);
+    if (broken || outcome === 'failed' || outcome === 'interrupted') lines.push(...pendingLines(levels));
   }
   const machines = levels.flatMap(({ services }) => services.flatMap((service) => service.machines));
   const widths = columnWidths(machines);
@@ -63,6 +70,17 @@ export function statusText(document: StatusDocument, { now, cwd, style }: TextOp
     const failure = `      ${style.bad(`${step} failed: ${message}`)}`;
     return logPath === null ? [line, failure] : [line, failure, `      log: ${displayPath(logPath, cwd)}`];
   }
+}
+
+/** What an operation that is over did not begin. */
+function pendingLines(levels: readonly LevelStatus[]): readonly string[] {
+  const parts = levels.flatMap(({ name, state, services }) => {
+    const machines = services.flatMap((service) => service.machines);
+    const pending = machines.filter((machine) => machine.state === 'pending').length;
+    if (pending === 0) return [];
+    return [state === 'pending' ? name : `${name} (${pending} of ${countOf(machines.length, 'machine')})`];
+  });
+  return parts.length === 0 ? [] : [`pending: ${parts.join(', ')}`];
 }
 
 function columnWidths(machines: readonly MachineStatus[]) {

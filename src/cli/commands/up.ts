@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { up } from '../../engine/up.ts';
 import { UsageError } from '../../errors.ts';
+import type { Problem } from '../../plan/diagnostic.ts';
 import { fileSources } from '../../plan/file-sources.ts';
 import { readPlan, resolvePlan } from '../../plan/load.ts';
 import type { PlanDocument } from '../../plan/load.ts';
@@ -11,7 +12,8 @@ import { confirm } from '../confirm.ts';
 import type { Context } from '../context.ts';
 import { displayPath, withStore } from '../deployments.ts';
 import { printForecast } from '../forecast.ts';
-import { givenInputs, planOf } from '../given-inputs.ts';
+import { downAfterFailure } from '../down-task.ts';
+import { givenInputs, planOf, tellWarnings } from '../given-inputs.ts';
 import { operate } from '../operate.ts';
 import { planReader } from '../recorded-plan.ts';
 import { nextCommands } from '../render/next-commands.ts';
@@ -19,16 +21,18 @@ import { machinesDropped, victimLines } from '../victims.ts';
 
 export const upCommand: Command = async (context) => {
   if (context.options.flag('dry-run')) {
-    const { plan, state } = await readAll(context);
-    printForecast(context, plan, state);
+    const { plan, state, warnings } = await readAll(context);
+    printForecast(context, plan, { state, warnings });
     return 0;
   }
   return operate(context, 'up', async (cancel) => {
-    const { plan, state, document } = await readAll(context);
+    const { plan, state, document, warnings } = await readAll(context);
+    tellWarnings(context, warnings);
     await confirmDropped(context, { plan, state }, cancel);
     const named = plan.deployment !== document.name;
     return [
       {
+        kind: 'up',
         deployment: plan.deployment,
         next: nextCommands(context, { deployment: plan.deployment, plan: plan.path, named }),
         idle: `"${plan.deployment}" is ready: there is nothing to do.`,
@@ -37,6 +41,9 @@ export const upCommand: Command = async (context) => {
           const readPlan = planReader(context, wiring.store, plan.deployment);
           return up(wiring, { plan, adopt: context.options.flag('adopt'), readPlan }, options);
         },
+        ...(context.options.text('on-failure') === 'down'
+          ? { recover: () => downAfterFailure(context, plan.deployment) }
+          : {}),
       },
     ];
   });
@@ -47,6 +54,7 @@ interface Read {
   readonly plan: Plan;
   /** Null: there is no such deployment yet. */
   readonly state: DeploymentState | null;
+  readonly warnings: readonly Problem[];
 }
 
 async function readAll(context: Context): Promise<Read> {
@@ -58,8 +66,9 @@ async function readAll(context: Context): Promise<Read> {
     return known === null ? null : await store.load(known);
   });
   const inputs = givenInputs(context, recordedInputs(context, path, state));
-  const plan = planOf(context, resolvePlan(document, { deployment: name, inputs, need: 'all' }));
-  return { document, plan, state };
+  const resolved = resolvePlan(document, { deployment: name, inputs, need: 'all' });
+  if (resolved.plan === null) return { document, plan: planOf(context, resolved), state, warnings: [] };
+  return { document, plan: resolved.plan, state, warnings: resolved.warnings };
 }
 
 const NAME = /^[a-z](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?$/;

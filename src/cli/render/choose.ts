@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { OperationKind } from '../../fact.ts';
 import type { Context } from '../context.ts';
+import type { Output } from '../io.ts';
 import type { Progress } from '../global-flags.ts';
 import { jsonRenderer } from './json.ts';
 import { plainRenderer } from './plain.ts';
@@ -14,6 +15,12 @@ export function progressOf({ flags, io }: Pick<Context, 'flags' | 'io'>): Exclud
   if (flags.progress !== 'auto') return flags.progress;
   if (flags.json) return 'quiet';
   return io.stderr.isTTY === true && io.env['TERM'] !== 'dumb' ? 'tty' : 'plain';
+}
+
+/** Where JSON Lines go: `--json` to stdout, `--progress json` to stderr. */
+export function jsonOutputs(context: Pick<Context, 'flags' | 'io'>): readonly Output[] {
+  const { io, flags } = context;
+  return [...(flags.json ? [io.stdout] : []), ...(progressOf(context) === 'json' ? [io.stderr] : [])];
 }
 
 /** The renderer of an operation's progress. */
