@@ -1,8 +1,15 @@
 import type { Clock } from '../../src/clock.ts';
-import type { LaunchRequest, Observation, PowerAnswer, Provider } from '../../src/providers/provider.ts';
+import type {
+  LaunchAnswer,
+  LaunchBatch,
+  LaunchRequest,
+  Observation,
+  PowerAnswer,
+  Provider,
+} from '../../src/providers/provider.ts';
 import { ProviderError } from '../../src/providers/provider.ts';
 
-type Call =
+export type Call =
   | 'check'
   | 'prepare'
   | 'release'
@@ -14,9 +21,25 @@ type Call =
   | 'reboot'
   | 'list';
 
-interface FakeInstance {
+/** What goes wrong with one call. Times are milliseconds of the clock. */
+export type CloudFault =
+  /** It does not arrive. */
+  | { readonly kind: 'fails' }
+  | { readonly kind: 'throttles'; readonly retryAfter: number }
+  /** It has its effect, and its answer is lost. */
+  | { readonly kind: 'loses' }
+  /** It has its effect after half of that time and answers after all of it, whatever becomes of the caller. */
+  | { readonly kind: 'late'; readonly by: number }
+  /** It arrives once more after that time. */
+  | { readonly kind: 'twice'; readonly after: number }
+  /** It gives one machine fewer than was asked for, if `min` allows that. */
+  | { readonly kind: 'short' }
+  /** A machine that runs ends by itself before the call arrives: the nth of those alive, counted around. */
+  | { readonly kind: 'ends'; readonly nth: number };
+
+export interface FakeInstance {
   readonly id: string;
-  /** `web-0`, and how often that name was launched before. */
+  /** `web-0` */
   readonly name: string;
   readonly token: string;
   readonly index: number;
@@ -33,6 +56,8 @@ export interface FakeCloudOptions {
   readonly endTime?: number;
   readonly batchLimit?: number;
   readonly consistencyDelay?: number;
+  /** Milliseconds of the clock for which a launched machine is missing from `describe` and `list`. */
+  readonly visibleAfter?: number;
 }
 
 /** A cloud in memory; `fake-cloud.md` is its contract. */
@@ -42,6 +67,15 @@ export interface FakeCloud extends Provider {
   readonly instances: FakeInstance[];
   /** Names of machines that are not terminated, in order of launch. */
   alive(): readonly string[];
+  /** Ids of the same. */
+  aliveIds(): readonly string[];
+  isRunning(id: string): boolean;
+  /** Ends a machine as if its hardware failed. */
+  end(id: string): void;
+  /** Uuids of the deployments that `prepare` made something for. */
+  readonly prepared: Set<string>;
+  /** Asked before each call what goes wrong with it; null: nothing. */
+  fault: (call: Call) => CloudFault | null;
   capacity: number;
   readonly undying: Set<string>;
   readonly stillborn: Set<string>;
@@ -51,7 +85,7 @@ export interface FakeCloud extends Provider {
 }
 
 export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
-  const { clock, bootTime = 0, endTime = 0 } = options;
+  const { clock, bootTime = 0, endTime = 0, visibleAfter = 0 } = options;
   const calls: FakeCloud['calls'] = {
     check: 0,
     prepare: 0,
@@ -66,14 +100,46 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
   };
   const instances: FakeInstance[] = [];
   const byId = new Map<string, FakeInstance>();
-  const answers = new Map<string, readonly (string | null)[]>();
+  const answers = new Map<string, LaunchAnswer>();
   const broken = new Set<Call>();
+  const forever = { signal: new AbortController().signal };
   const refusals = { left: 0, retryAfter: null as number | null };
 
-  function begin(call: Call, signal: AbortSignal): void {
+  /** One call: what is asked for one by one goes wrong first, then what `fault` says. */
+  async function call<T>(name: Call, signal: AbortSignal, effect: (isShort: boolean) => T): Promise<T> {
     signal.throwIfAborted();
-    calls[call] += 1;
-    if (broken.has(call)) throw new ProviderError(`the fake cloud does not answer "${call}"`);
+    calls[name] += 1;
+    if (broken.has(name)) throw new ProviderError(`the fake cloud does not answer "${name}"`);
+    const fault = cloud.fault(name);
+    await Promise.resolve();
+    switch (fault?.kind) {
+      case undefined:
+        return effect(false);
+      case 'fails':
+        throw new ProviderError(`the fake cloud cannot be reached for "${name}"`);
+      case 'throttles':
+        throw new ProviderError('the fake cloud throttles', { retryAfter: fault.retryAfter });
+      case 'loses':
+        effect(false);
+        throw new ProviderError(`the fake cloud lost the answer of "${name}"`);
+      case 'late': {
+        await clock.sleep(fault.by / 2, forever);
+        const answer = effect(false);
+        await clock.sleep(fault.by / 2, forever);
+        return answer;
+      }
+      case 'twice':
+        clock.after(fault.after, () => void effect(false));
+        return effect(false);
+      case 'short':
+        return effect(true);
+      case 'ends': {
+        const ids = cloud.aliveIds();
+        const id = ids[fault.nth % Math.max(1, ids.length)];
+        if (id !== undefined) cloud.end(id);
+        return effect(false);
+      }
+    }
   }
 
   function isAlive(instance: FakeInstance): boolean {
@@ -120,104 +186,93 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     consistencyDelay: options.consistencyDelay ?? 0,
     calls,
     instances,
+    prepared: new Set(),
+    fault: () => null,
     capacity: Infinity,
     undying: new Set(),
     stillborn: new Set(),
     alive: () => instances.filter(isAlive).map(({ name }) => name),
+    aliveIds: () => instances.filter(isAlive).map(({ id }) => id),
+    isRunning: (id) => {
+      const instance = byId.get(id);
+      return instance !== undefined && stateOf(instance) === 'running';
+    },
+    end(id) {
+      const instance = byId.get(id);
+      if (instance !== undefined) instance.endedAt ??= clock.now();
+    },
     refuse(times, retryAfter) {
       refusals.left = times;
       refusals.retryAfter = retryAfter;
     },
-    break: (call) => void broken.add(call),
-    mend: (call) => void broken.delete(call),
-    async check(_requests, { signal }) {
-      begin('check', signal);
-      return Promise.resolve([]);
-    },
-    async prepare(_tags, { signal }) {
-      begin('prepare', signal);
-      return Promise.resolve();
-    },
-    async release(_tags, { signal }) {
-      begin('release', signal);
-      return Promise.resolve();
-    },
-    async launch(batch, { signal }) {
-      begin('launch', signal);
-      await Promise.resolve();
-      const known = answers.get(batch.token);
-      if (known !== undefined) return { kind: 'launched', ids: known, whyFewer: null };
-      if (refusals.left > 0) {
-        refusals.left -= 1;
-        return { kind: 'refused', message: 'the fake cloud is full', retryAfter: refusals.retryAfter };
-      }
-      const room = cloud.capacity - cloud.alive().length;
-      if (room < batch.min)
-        return { kind: 'refused', message: `the fake cloud has room for ${room}`, retryAfter: null };
-      const ids = batch.machines.map(({ name }, index) => {
-        if (index >= room) return null;
-        const number = instances.length + 1;
-        const host = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
-        const { token, request } = batch;
-        const instance = {
-          id: `i-${number}`,
-          name,
-          token,
-          index,
-          request,
-          launchedAt: clock.now(),
-          host,
-          endedAt: null,
-        };
-        instances.push(instance);
-        byId.set(instance.id, instance);
-        return instance.id;
-      });
-      answers.set(batch.token, ids);
-      return {
-        kind: 'launched',
-        ids,
-        whyFewer: ids.includes(null) ? `the fake cloud has room for ${room}` : null,
-      };
-    },
-    async describe(ids, { signal }) {
-      begin('describe', signal);
-      await Promise.resolve();
-      return new Map(ids.map((id) => [id, seen(id)]));
-    },
-    async terminate(ids, { signal }) {
-      begin('terminate', signal);
-      await Promise.resolve();
-      const all = new Map<string, PowerAnswer>();
-      for (const id of ids) {
-        const instance = byId.get(id);
-        const isUndying = instance !== undefined && cloud.undying.has(instance.name);
-        if (isUndying) all.set(id, { kind: 'cannot', why: 'termination protection is on' });
-        else all.set(id, { kind: 'accepted' });
-        if (instance !== undefined && !isUndying) instance.endedAt ??= clock.now();
-      }
-      return all;
-    },
+    break: (name) => void broken.add(name),
+    mend: (name) => void broken.delete(name),
+    check: (_requests, { signal }) => call('check', signal, () => []),
+    prepare: ({ uuid }, { signal }) => call('prepare', signal, () => void cloud.prepared.add(uuid)),
+    release: ({ uuid }, { signal }) => call('release', signal, () => void cloud.prepared.delete(uuid)),
+    launch: (batch, { signal }) => call('launch', signal, (isShort) => launch(batch, isShort)),
+    describe: (ids, { signal }) => call('describe', signal, () => new Map(ids.map((id) => [id, seen(id)]))),
+    terminate: (ids, { signal }) => call('terminate', signal, () => terminate(ids)),
     stop: power,
     start: power,
     reboot: power,
-    async list(tags, { signal }) {
-      begin('list', signal);
-      await Promise.resolve();
-      return instances
-        .filter(
-          (instance) =>
-            isAlive(instance) && (tags.uuid === undefined || instance.request.tags.uuid === tags.uuid),
-        )
-        .map(observe);
-    },
+    list: ({ uuid }, { signal }) =>
+      call('list', signal, () =>
+        instances
+          .filter((instance) => isAlive(instance) && isVisible(instance))
+          .filter(({ request }) => uuid === undefined || request.tags.uuid === uuid)
+          .map(observe),
+      ),
     close: () => Promise.resolve(),
   };
   return cloud;
 
+  function launch({ token, machines, min, request }: LaunchBatch, isShort: boolean): LaunchAnswer {
+    const known = answers.get(token);
+    if (known !== undefined) return known;
+    if (refusals.left > 0) {
+      refusals.left -= 1;
+      return { kind: 'refused', message: 'the fake cloud is full', retryAfter: refusals.retryAfter };
+    }
+    const free = cloud.capacity - cloud.alive().length;
+    const room = isShort ? Math.min(free, Math.max(min, machines.length - 1)) : free;
+    if (room < min)
+      return { kind: 'refused', message: `the fake cloud has room for ${room}`, retryAfter: null };
+    const ids = machines.map(({ name }, index) => {
+      if (index >= room) return null;
+      const number = instances.length + 1;
+      const host = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
+      const id = `i-${number}`;
+      const instance = { id, name, token, index, request, launchedAt: clock.now(), host, endedAt: null };
+      instances.push(instance);
+      byId.set(id, instance);
+      return id;
+    });
+    const whyFewer = ids.includes(null) ? `the fake cloud has room for ${room}` : null;
+    const answer = { kind: 'launched', ids, whyFewer } as const;
+    answers.set(token, answer);
+    return answer;
+  }
+
+  function terminate(ids: readonly string[]): ReadonlyMap<string, PowerAnswer> {
+    const all = new Map<string, PowerAnswer>();
+    for (const id of ids) {
+      const instance = byId.get(id);
+      const isUndying = instance !== undefined && cloud.undying.has(instance.name);
+      if (isUndying) all.set(id, { kind: 'cannot', why: 'termination protection is on' });
+      else all.set(id, { kind: 'accepted' });
+      if (!isUndying) cloud.end(id);
+    }
+    return all;
+  }
+
+  function isVisible(instance: FakeInstance): boolean {
+    return clock.now() >= instance.launchedAt + visibleAfter;
+  }
+
   function seen(id: string): Observation {
     const instance = byId.get(id);
-    return instance === undefined
+    return instance === undefined || !isVisible(instance)
       ? { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null }
       : observe(instance);
   }

@@ -17,6 +17,9 @@ export interface FakeScript {
 export interface FakeExecution {
   readonly machine: string;
   readonly step: 'bootstrap' | 'verify' | 'teardown';
+  /** Generation and attempt; of a verify, which has no name, 0 and how often it was tried on this machine. */
+  readonly generation: number;
+  readonly attempt: number;
   readonly from: number;
   readonly to: number;
   readonly run: Pick<ScriptRun, 'args' | 'env' | 'attributes'> & { readonly files: ScriptRun['files'] };
@@ -32,6 +35,13 @@ export interface FakeMachines {
   readonly opened: string[];
 }
 
+export interface FakeNetwork {
+  /** Milliseconds of the clock that opening a connection takes. */
+  readonly connectTakes?: number;
+  /** False: no connection to this key (an instance id) can be opened, and those that are open break. */
+  isUp?(key: string): boolean;
+}
+
 /**
  * Connections and scripts in memory. A supervised run happens once per base and name, and answers the same when it is
  * asked for again, as on a real machine; a run that is cut off goes on. `behave` says what a script does.
@@ -39,6 +49,7 @@ export interface FakeMachines {
 export function createFakeMachines(
   clock: Clock,
   behave: (machine: string, step: FakeExecution['step'], attempt: number) => FakeScript = () => ({}),
+  { connectTakes = 0, isUp = () => true }: FakeNetwork = {},
 ): FakeMachines {
   const executions: FakeExecution[] = [];
   const unreachable = new Set<string>();
@@ -58,10 +69,15 @@ export function createFakeMachines(
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 
-  function begin(machine: string, step: FakeExecution['step'], attempt: number, run: FakeExecution['run']) {
+  function begin(
+    machine: string,
+    step: FakeExecution['step'],
+    { generation, attempt }: Pick<FakeExecution, 'generation' | 'attempt'>,
+    run: FakeExecution['run'],
+  ) {
     const { takes = 0, exitCode = 0, output = '', outputs } = behave(machine, step, attempt);
     const from = clock.now();
-    executions.push({ machine, step, from, to: from + takes, run });
+    executions.push({ machine, step, generation, attempt, from, to: from + takes, run });
     const bytes = exitCode === 0 ? Buffer.from(outputs ?? '') : null;
     return { until: from + takes, end: { kind: 'exited', exitCode, outputs: bytes }, output } as const;
   }
@@ -77,7 +93,8 @@ export function createFakeMachines(
     return run.end;
   }
 
-  const machineOf = (base: string): string => base.slice(base.lastIndexOf('/') + 1);
+  /** A base ends in the first half of the deployment's uuid and the machine's name. */
+  const machineOf = (base: string): string => /-[0-9a-f]{8}[-/]([^/]+)$/.exec(base)?.[1] ?? base;
 
   return {
     executions,
@@ -86,9 +103,13 @@ export function createFakeMachines(
     connections: {
       async use({ key }, { signal }, work) {
         signal.throwIfAborted();
-        if (unreachable.has(key)) throw new ConnectionError('unreachable', `connect ECONNREFUSED ${key}`);
+        if (connectTakes > 0) await clock.sleep(connectTakes, { signal });
+        if (unreachable.has(key) || !isUp(key))
+          throw new ConnectionError('unreachable', `connect ECONNREFUSED ${key}`);
         opened.push(key);
-        return work(connection);
+        const result = await work(connection);
+        if (!isUp(key)) throw new ConnectionError('lost', `the connection to ${key} broke`);
+        return result;
       },
       release: () => undefined,
       [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -96,9 +117,9 @@ export function createFakeMachines(
     runner: {
       run(_connection, run, { signal, onOutput }) {
         const key = `${run.base} ${run.name}`;
-        const [, step = '', attempt = '1'] = run.name.split('-');
-        const known =
-          runs.get(key) ?? begin(machineOf(run.base), step as FakeExecution['step'], Number(attempt), run);
+        const [generation, step = '', attempt = '1'] = run.name.split('-');
+        const nth = { generation: Number(generation), attempt: Number(attempt) };
+        const known = runs.get(key) ?? begin(machineOf(run.base), step as FakeExecution['step'], nth, run);
         runs.set(key, known);
         return ended(known, signal, onOutput);
       },
@@ -111,7 +132,7 @@ export function createFakeMachines(
         const machine = machineOf(run.base);
         const attempt = (tries.get(machine) ?? 0) + 1;
         tries.set(machine, attempt);
-        return ended(begin(machine, 'verify', attempt, run), signal, onOutput);
+        return ended(begin(machine, 'verify', { generation: 0, attempt }, run), signal, onOutput);
       },
       put: () => Promise.resolve(),
     },

@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../../src/clock.ts';
 import { down } from '../../src/engine/down.ts';
 import type { EngineEvent, OperationResult, Wiring } from '../../src/engine/operation.ts';
+import { silentLogs } from '../../src/engine/silent-logs.ts';
+import type { OperationKind } from '../../src/fact.ts';
 import type { PlanReader } from '../../src/engine/retired.ts';
 import { up } from '../../src/engine/up.ts';
 import { formatProblems } from '../../src/plan/diagnostic.ts';
@@ -20,6 +22,9 @@ import type { FakeCloud, FakeCloudOptions } from './fake-cloud.ts';
 import { createFakeCloud } from './fake-cloud.ts';
 import type { FakeExecution, FakeMachines, FakeScript } from './fake-machines.ts';
 import { createFakeMachines } from './fake-machines.ts';
+import { createMemoryDisk, openMemoryStore } from './memory-store.ts';
+import type { KillPoint } from './mortal.ts';
+import { mortal } from './mortal.ts';
 import { createVirtualClock } from './virtual-clock.ts';
 
 /** The engine on a fake cloud, with fake machines and a virtual clock, over a real store in a directory of its own. */
@@ -37,23 +42,45 @@ export interface Harness extends AsyncDisposable {
   file(path: string, text: string): Promise<void>;
   up(plan: Plan, signal?: AbortSignal): Promise<OperationResult>;
   down(plan: Plan, options?: { readonly skipTeardown?: boolean }): Promise<OperationResult>;
+  /** One operation in a process of its own, over a store of its own, which is killed at that point. */
+  process(kind: OperationKind, plan: Plan, at?: KillPoint | null): Promise<ProcessEnd>;
 }
 
 export interface HarnessOptions extends Omit<FakeCloudOptions, 'clock'> {
   readonly behave?: (machine: string, step: FakeExecution['step'], attempt: number) => FakeScript;
   readonly parallelism?: number;
+  /** Milliseconds of the clock that opening a connection takes. */
+  readonly connectTakes?: number;
+  /** `memory`: no file is read or written, and there are no logs. Default: `sqlite`. */
+  readonly store?: 'sqlite' | 'memory';
 }
 
+export interface ProcessEnd {
+  /** Null: it was killed. */
+  readonly result: OperationResult | null;
+  readonly deeds: readonly string[];
+}
+
+/** Milliseconds of real time after which an operation is taken to hang. */
+const PATIENCE = 10_000;
+
 export async function createHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const directory = await mkdtemp(join(tmpdir(), 'plan-engine-'));
+  const directory = options.store === 'memory' ? '/plans' : await mkdtemp(join(tmpdir(), 'plan-engine-'));
   const clock = createVirtualClock();
   const cloud = createFakeCloud({ ...options, clock });
-  const machines = createFakeMachines(clock, options.behave);
-  const store = await openSqliteStore(join(directory, 'state'));
+  const machines = createFakeMachines(clock, options.behave, {
+    connectTakes: options.connectTakes ?? 0,
+    isUp: (id) => cloud.isRunning(id),
+  });
+  const isOnDisk = options.store !== 'memory';
+  const disk = createMemoryDisk();
+  const openStore = (): Promise<Store> =>
+    isOnDisk ? openSqliteStore(join(directory, 'state')) : Promise.resolve(openMemoryStore(disk));
+  const store = await openStore();
   const events: EngineEvent[] = [];
   const wiring: Wiring = {
     store,
-    logs: createLogs(join(directory, 'state')),
+    logs: isOnDisk ? createLogs(join(directory, 'state')) : silentLogs,
     connections: machines.connections,
     runner: machines.runner,
     clock,
@@ -91,8 +118,10 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     wiring,
     file,
     async plan(text, inputs = []) {
-      await file('plan.yml', text);
-      const document = readPlan(join(directory, 'plan.yml'), fileSources());
+      const path = join(directory, 'plan.yml');
+      if (isOnDisk) await file('plan.yml', text);
+      const entry = { kind: 'file', mode: 0o644, bytes: Buffer.from(text) } as const;
+      const document = readPlan(path, isOnDisk ? fileSources() : archivedSources(new Map([[path, entry]])));
       const given = { flags: inputs, files: [], recorded: {}, env: {} };
       const { plan, problems } = resolvePlan(document, { deployment: null, inputs: given, need: 'all' });
       if (plan === null) throw new Error(formatProblems(problems));
@@ -106,9 +135,32 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
         { deployment: plan.deployment, plan, skipTeardown, readPlan: recorded(plan.deployment) },
         { signal: new AbortController().signal },
       ),
+    async process(kind, plan, at = null) {
+      await using own = await openStore();
+      const { life, wiring: mortalWiring } = mortal({ ...wiring, store: own, logs: silentLogs }, at);
+      const { signal } = new AbortController();
+      const { deployment } = plan;
+      const reader = recorded(deployment);
+      const operation =
+        kind === 'up'
+          ? up(mortalWiring, { plan, adopt: false, readPlan: reader }, { signal })
+          : down(mortalWiring, { deployment, plan, skipTeardown: false, readPlan: reader }, { signal });
+      let alarm: NodeJS.Timeout | undefined;
+      const patience = new Promise<never>((_, reject) => {
+        alarm = setTimeout(() => {
+          reject(new Error(`The ${kind} does not end: ${life.deeds.slice(-9).join(', ')}`));
+        }, PATIENCE);
+      });
+      try {
+        const result = await Promise.race([operation, life.died.then(() => null), patience]);
+        return { result, deeds: life.deeds };
+      } finally {
+        clearTimeout(alarm);
+      }
+    },
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]();
-      await rm(directory, { recursive: true, force: true });
+      if (isOnDisk) await rm(directory, { recursive: true, force: true });
     },
   };
 }
