@@ -65,7 +65,7 @@ interface Work {
 }
 
 async function runScript(work: Work, context: PerformContext, cancel: Cancel): Promise<Result> {
-  const { machine, service, scope, attempt, startedAt } = work;
+  const { machine, service, scope, attempt } = work;
   const script = service.bootstrap;
   if (script === null) throw new Error(`Service "${service.name}" has no bootstrap. This is a bug in plan.`);
   const input = scriptInput(script, machine, service, scope, context);
@@ -74,14 +74,12 @@ async function runScript(work: Work, context: PerformContext, cancel: Cancel): P
   const nameOf = (n: number): string => `${machine.generation}-bootstrap-${n}`;
   const stopFirst = attempt > 1 ? [nameOf(attempt - 1)] : [];
   const run = { ...input, name: nameOf(attempt), files, outputs: true, stopFirst };
-  const elapsed = context.wiring.clock.now() - startedAt;
   const supervised = {
     step: 'bootstrap',
     attempt,
     label: script.label,
     run,
     timeout: script.timeout,
-    elapsed,
     connectWithin: Infinity,
   } as const;
   const end = await supervise(supervised, machine, context, cancel);

@@ -16,9 +16,8 @@ export interface Supervised {
   /** How messages call the script. */
   readonly label: string;
   readonly run: ScriptRun;
-  /** Milliseconds that the script may take, and those that are over already. */
+  /** Milliseconds that the script may take; all of them again when it is attached to, for nobody knows when it began. */
   readonly timeout: number;
-  readonly elapsed: number;
   /** Milliseconds without a connection after which it is given up. */
   readonly connectWithin: number;
 }
@@ -51,7 +50,7 @@ export async function supervise(
   let log = openLog();
   let shown = showLines(machine.name, step, mask, context);
   const breaks: string[] = [];
-  using limit = within(work.timeout - work.elapsed, context, cancel);
+  using limit = within(work.timeout, context, cancel);
 
   let end: ScriptEnd;
   try {

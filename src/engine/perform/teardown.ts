@@ -20,7 +20,7 @@ export async function teardown(
     const attempt = resumed?.attempt ?? (machine.attempts.teardown ?? 0) + 1;
     const startedAt = resumed?.since ?? context.wiring.clock.now();
     context.tell({ type: 'step-began', machine: name, step: 'teardown', attempt });
-    const failure = await run({ machine, attempt, startedAt, isResumed: resumed !== null }, context, cancel);
+    const failure = await run({ machine, attempt, isResumed: resumed !== null }, context, cancel);
     if (failure === null)
       return [{ type: 'step-succeeded', machine: name, generation, step: 'teardown', attempt, startedAt }];
     const allowed = context.service(machine.service).teardown?.attempts ?? 1;
@@ -33,12 +33,11 @@ export async function teardown(
 interface Work {
   readonly machine: Machine;
   readonly attempt: number;
-  readonly startedAt: number;
   readonly isResumed: boolean;
 }
 
 async function run(work: Work, context: PerformContext, cancel: Cancel): Promise<Failure | null> {
-  const { machine, attempt, startedAt, isResumed } = work;
+  const { machine, attempt, isResumed } = work;
   const service = context.service(machine.service);
   const { name, generation } = machine;
   const script = service.teardown;
@@ -62,7 +61,6 @@ async function run(work: Work, context: PerformContext, cancel: Cancel): Promise
     label: script.label,
     run: { ...input, name: `${generation}-teardown-${attempt}`, files: [], outputs: false, stopFirst },
     timeout: script.timeout,
-    elapsed: context.wiring.clock.now() - startedAt,
     connectWithin: service.timeouts.connect,
   } as const;
   try {
