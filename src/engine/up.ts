@@ -99,8 +99,22 @@ async function recordPlan(
     ...(loaded === null ? [created] : []),
     ...(isNew ? [{ type: 'plan-recorded', plan: record } as const] : []),
   ];
-  await journal.commit(facts);
+  const recorded = journal.commit(facts);
+  // In the same transaction, for which it does not wait.
+  await Promise.all([recorded, journal.commit(halfDown(state))]);
   return state;
+}
+
+/**
+ * Machines that the plan asks for and that a `down` or an earlier plan had begun to end: nobody knows what their
+ * teardown left, so their instances go on leaving and their names begin anew.
+ */
+function halfDown({ machines }: DeploymentState): readonly FactBody[] {
+  return [...machines.values()].flatMap(({ name, generation, id, wanted, stage, attempts }) => {
+    const isOnItsWay = stage === 'leaving' || (attempts.teardown ?? 0) > 0;
+    if (!wanted || id === null || stage === 'gone' || !isOnItsWay) return [];
+    return [{ type: 'instance-condemned', machine: name, generation, cause: 'its teardown had begun' }];
+  });
 }
 
 function recordedInputs(plan: Plan): Readonly<Record<string, string>> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createHarness, ran } from '../support/harness.ts';
+import { createHarness, ran, summary } from '../support/harness.ts';
 
 const WEB = `
 version: 1
@@ -21,5 +21,23 @@ describe('a script that ran on after plan was killed', () => {
     const { outcome } = await harness.up(plan);
     expect(outcome).toBe('succeeded');
     expect(ran(harness.machines)).toEqual(['web-0 bootstrap', 'web-1 bootstrap']);
+  });
+});
+
+describe('an up after a down that was killed', () => {
+  it('replaces what the down had begun to end, and keeps what it had not', async () => {
+    await using harness = await createHarness({ endTime: 1_000 });
+    const text = WEB.replace('    services:', '    services:\n      db: {}').replace(
+      'levels:\n',
+      'levels:\n  - name: base\n    services:\n      disk: {}\n',
+    );
+    const plan = await harness.plan(text);
+    await harness.up(plan);
+    await harness.process('down', plan, { nth: 1, of: 'cloud terminate', moment: 'before' });
+    const { outcome, state } = await harness.up(plan);
+    expect(outcome).toBe('succeeded');
+    expect(summary(state)).toBe('disk-0 ready\ndb-0 ready\nweb-0 ready\nweb-1 ready');
+    expect([...state.machines.values()].map(({ generation }) => generation)).toEqual([1, 2, 2, 2]);
+    expect([...state.instances.keys()].sort()).toEqual([...harness.cloud.aliveIds()].sort());
   });
 });

@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest';
+import type { OperationKind } from '../../src/fact.ts';
+import type { Plan } from '../../src/plan/plan.ts';
+import { servicesOf } from '../../src/plan/plan.ts';
+import type { DeploymentState } from '../../src/state/deployment-state.ts';
+import type { Harness } from '../support/harness.ts';
+import { createHarness } from '../support/harness.ts';
+import type { KillPoint } from '../support/mortal.ts';
+
+/** Three levels and seven machines. */
+const STACK = `
+version: 1
+name: stack
+levels:
+  - name: data
+    services:
+      db: { count: 2, bootstrap: { run: "true" }, verify: { run: "true" }, teardown: { run: "true" }, outputs: [token] }
+  - name: app
+    services:
+      web:
+        count: { min: 2, max: 3 }
+        env: { DB: "{{join services.db.all.hostname ','}}", TOKEN: "{{join services.db.all.token ','}}", PEERS: "{{join services.web.all.name ','}}" }
+        bootstrap: { run: "true" }
+        verify: { run: "true" }
+        teardown: { run: "true" }
+      cache: {}
+  - name: check
+    services:
+      smoke: { bootstrap: { run: "true" }, verify: { run: "true" }, env: { WEBS: "{{join services.web.all.hostname ' '}}" } }
+`;
+
+/** The same with a machine less and a machine more, and a service instead of another. */
+const EDITED = STACK.replace('count: 2,', 'count: 1,')
+  .replace('count: { min: 2, max: 3 }', 'count: 4')
+  .replace('      cache: {}', '      queue: { bootstrap: { run: "true" }, teardown: { run: "true" } }');
+
+interface Scenario {
+  readonly store: 'sqlite' | 'memory';
+  /** Done without a kill before: the operations that lead to the one that is killed. */
+  readonly before: readonly (readonly [OperationKind, string])[];
+  readonly killed: readonly [OperationKind, string];
+  readonly after: OperationKind;
+}
+
+function begin(store: Scenario['store']): Promise<Harness> {
+  return createHarness({
+    store,
+    bootTime: 150,
+    endTime: 150,
+    consistencyDelay: 300,
+    visibleAfter: 120,
+    connectTakes: 20,
+    behave: (machine, step) => ({
+      takes: 300,
+      ...(machine.startsWith('db') && step === 'bootstrap' ? { outputs: `token=of-${machine}\n` } : {}),
+    }),
+  });
+}
+
+/** What matters of a state once nothing is under way: all but times, ids, generations, attempts. */
+function settled(state: DeploymentState): readonly string[] {
+  return [...state.machines.values()]
+    .filter(({ wanted, stage }) => wanted || stage !== 'gone')
+    .map(({ name, stage, level, wanted, running, failure, gaveUp, outputs, tornDown, under }) =>
+      JSON.stringify({
+        name,
+        stage,
+        level,
+        wanted,
+        running,
+        failure,
+        gaveUp,
+        outputs,
+        tornDown,
+        isUnder: !!under,
+      }),
+    )
+    .sort();
+}
+
+function expectAccounted({ cloud }: Harness, state: DeploymentState): void {
+  expect([...state.instances.keys()].sort()).toEqual([...cloud.aliveIds()].sort());
+  const owned = [...state.machines.values()].flatMap(({ id, stage }) =>
+    id === null || stage === 'gone' ? [] : [id],
+  );
+  expect(owned.sort()).toEqual([...state.instances.keys()].sort());
+  expect([...state.batches.keys()]).toEqual([]);
+}
+
+function expectNothing({ cloud }: Harness, state: DeploymentState): void {
+  expect(cloud.alive()).toEqual([]);
+  expect([...cloud.prepared]).toEqual([]);
+  expect([state.instances.size, state.batches.size, state.scopes.size]).toEqual([0, 0, 0]);
+  expect([...state.machines.values()].map(({ stage }) => stage).filter((stage) => stage !== 'gone')).toEqual(
+    [],
+  );
+}
+
+/** Every bootstrap ran once per machine and generation, and was told of all that it may know. */
+function expectBootstrapsOnce({ machines }: Harness): void {
+  const runs = machines.executions
+    .filter(({ step }) => step === 'bootstrap')
+    .map(({ machine, generation }) => `${machine} ${generation}`);
+  expect(runs.filter((run, i) => runs.indexOf(run) !== i)).toEqual([]);
+}
+
+function bootstrapsOf(plan: Plan): number {
+  return servicesOf(plan).reduce(
+    (sum, { bootstrap, count }) => sum + (bootstrap === null ? 0 : count.max),
+    0,
+  );
+}
+
+/** Runs a scenario with a kill, and lets the world go on for a while before the next command. */
+async function survive({ store, before, killed, after }: Scenario, at: KillPoint | null, pause: number) {
+  await using harness = await begin(store);
+  for (const [kind, text] of before) await harness.process(kind, await harness.plan(text));
+  const [kind, text] = killed;
+  const plan = await harness.plan(text);
+  const cut = await harness.process(kind, plan, at);
+  if (at === null) return { cut, final: cut.result === null ? [] : settled(cut.result.state) };
+  await harness.clock.sleep(pause, { signal: new AbortController().signal });
+  const isRecorded = (await harness.store.load(plan.deployment)) !== null;
+  if (after === 'down' && !isRecorded) {
+    await expect(harness.process('down', plan)).rejects.toThrow('There is no deployment');
+    expect(harness.cloud.instances).toEqual([]);
+    return { cut, final: [] };
+  }
+  const { result } = await harness.process(after, plan);
+  if (result === null) throw new Error('The second process was killed');
+  expect(result.outcome).toBe('succeeded');
+  expectBootstrapsOnce(harness);
+  if (after === 'down') expectNothing(harness, result.state);
+  else {
+    expectAccounted(harness, result.state);
+    const again = await harness.process('up', plan);
+    expect(again.result?.worked).toBe(false);
+    if (before.length === 0)
+      expect(harness.machines.executions.filter(({ step }) => step === 'bootstrap').length).toBe(
+        bootstrapsOf(plan),
+      );
+  }
+  return { cut, final: settled(result.state) };
+}
+
+const PAUSES = [0, 60_000, 7_200_000];
+
+/** Kills right before and right after everything that the killed operation does when it is not killed. */
+async function surviveEveryKill(scenario: Scenario, only: (deed: string) => boolean): Promise<number> {
+  const whole = await survive(scenario, null, 0);
+  const goal =
+    scenario.after === scenario.killed[0]
+      ? whole.final
+      : (
+          await survive(
+            { ...scenario, before: [], killed: [scenario.after, scenario.killed[1]] },
+            null,
+            0,
+          ).catch(() => ({ final: [] as readonly string[] }))
+        ).final;
+  const problems: string[] = [];
+  let count = 0;
+  for (const [i, deed] of whole.cut.deeds.entries()) {
+    if (!only(deed)) continue;
+    for (const moment of ['before', 'after'] as const) {
+      count += 1;
+      const pause = PAUSES[count % PAUSES.length] ?? 0;
+      try {
+        const { cut, final } = await survive(scenario, { nth: i + 1, moment }, pause);
+        if (cut.result !== null) throw new Error('it was not killed');
+        if (scenario.after === 'up') expect(final).toEqual(goal);
+      } catch (error) {
+        problems.push(
+          `${moment} ${i + 1} "${deed}", ${pause} ms later: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+    }
+  }
+  expect(problems).toEqual([]);
+  return count;
+}
+
+const OPERATIONS = [
+  { name: 'up', before: [], killed: ['up', STACK] },
+  { name: 'down', before: [['up', STACK]], killed: ['down', STACK] },
+  { name: 'up of an edited plan', before: [['up', STACK]], killed: ['up', EDITED] },
+] as const;
+
+describe.each(OPERATIONS)('$name that is killed', ({ before, killed }) => {
+  it.each(['up', 'down'] as const)('at any commit is followed by %s as if it had not been', async (after) => {
+    const scenario = { store: 'sqlite', before, killed, after } as const;
+    const count = await surviveEveryKill(scenario, (deed) => deed.startsWith('commit'));
+    expect(count).toBeGreaterThan(20);
+  });
+
+  it.each(['up', 'down'] as const)(
+    'at any call to a provider or script is followed by %s as if it had not been',
+    async (after) => {
+      const scenario = { store: 'memory', before, killed, after } as const;
+      const count = await surviveEveryKill(scenario, (deed) => !deed.startsWith('commit'));
+      expect(count).toBeGreaterThan(20);
+    },
+  );
+});
