@@ -1,5 +1,5 @@
 import type { Failure } from './failure.ts';
-import type { Access, Addresses } from './machine.ts';
+import type { Access, Addresses, Made, Parts } from './machine.ts';
 import type { Sensitive } from './sensitive.ts';
 import type { StepKind } from './step.ts';
 
@@ -40,6 +40,7 @@ export interface Batch {
   readonly machines: readonly { readonly name: string; readonly generation: number }[];
   readonly min: number;
   readonly token: string;
+  readonly made?: Pick<Made, 'launch' | 'labels'>;
   /** JSON text of the provider's `LaunchRequest`. */
   readonly request: Sensitive;
 }
@@ -68,6 +69,8 @@ export type FactBody =
       readonly generation: number;
       readonly addresses: Addresses;
       readonly access: Access;
+      /** The plan's part in how it is reached. */
+      readonly made?: Parts;
     }
   /** Only steps with an effect that must not happen twice are recorded when they start. */
   | {
@@ -76,6 +79,8 @@ export type FactBody =
       readonly generation: number;
       readonly step: 'bootstrap' | 'teardown';
       readonly attempt: number;
+      /** What the bootstrap is performed with. */
+      readonly made?: Parts;
     }
   | {
       readonly type: 'step-succeeded';
@@ -85,6 +90,8 @@ export type FactBody =
       readonly attempt: number;
       /** Epoch milliseconds at which the step began. */
       readonly startedAt: number;
+      /** What the bootstrap or the verify was performed with. */
+      readonly made?: Parts;
       readonly outputs?: Readonly<Record<string, string | Sensitive>>;
       /** Pinned by a connect. */
       readonly hostKey?: string;
@@ -100,6 +107,21 @@ export type FactBody =
       readonly startedAt: number;
       readonly failed: StepFailure;
     }
+  /** The plan changed, or the machine is not as it was: it goes back to an earlier stage. */
+  | {
+      readonly type: 'machine-revised';
+      readonly machine: string;
+      readonly generation: number;
+      readonly to: RevisionKind;
+      readonly cause: string;
+    }
+  /** Its labels at the provider are those of the plan. */
+  | {
+      readonly type: 'machine-labelled';
+      readonly machine: string;
+      readonly generation: number;
+      readonly made: Parts;
+    }
   /** The instance goes although its machine's name lives on: the name is free for another launch. */
   | {
       readonly type: 'instance-condemned';
@@ -114,6 +136,9 @@ export type FactBody =
   | { readonly type: 'instance-kept'; readonly id: string; readonly problem: string }
   /** Machines without an instance that are no longer wanted. */
   | { readonly type: 'machines-dropped'; readonly machines: readonly string[] };
+
+/** What is done again: least disruptive last. */
+export type RevisionKind = 'replace' | 'connect' | 'bootstrap' | 'verify';
 
 /** A failure and what follows from it. */
 export interface StepFailure {

@@ -84,7 +84,8 @@ export type MachineState =
  * that the next operation goes on from there.
  *
  *     none → requested → launched → running → connected → bootstrapped → ready
- *                                                any of these → leaving → gone
+ *       ↑                   any of these → replacing               any of these → leaving → gone
+ *       └───────────────────────────────────┘
  */
 export type Stage =
   | 'none' // recorded, nothing asked of a provider
@@ -94,8 +95,21 @@ export type Stage =
   | 'connected' // a no-op over the connection succeeded
   | 'bootstrapped'
   | 'ready'
+  | 'replacing' // its instance is to be replaced: teardown is due, then the name is free for another launch
   | 'leaving' // teardown is over, termination was asked for
   | 'gone'; // the provider confirmed its end, or there never was an instance
+
+/** Keyed digests of what something was made with, by the part's name in the plan: `image`, `env DB`, `file app.conf`. */
+export type Parts = Readonly<Record<string, string>>;
+
+/** Null: not done in this generation. */
+export interface Made {
+  readonly launch: Parts | null;
+  readonly labels: Parts | null;
+  readonly ssh: Parts | null;
+  readonly bootstrap: Parts | null;
+  readonly verify: Parts | null;
+}
 
 /** One machine of a deployment: everything that is known about the name `web-0`. Rebuilt from facts. */
 export interface Machine {
@@ -113,7 +127,13 @@ export interface Machine {
     readonly step: 'bootstrap' | 'teardown';
     readonly attempt: number;
     readonly since: number;
+    /** What a bootstrap was started with. */
+    readonly made: Parts | null;
   } | null;
+  /** What the steps that succeeded in this generation were performed with. */
+  readonly made: Made;
+  /** Why it is being changed, in words, until it is ready again; null for a machine that just comes up. */
+  readonly cause: string | null;
   /** The latest failure; cleared when a later step succeeds. */
   readonly failure: Failure | null;
   /** True when the failure is final for the current operation; the next operation tries again. */

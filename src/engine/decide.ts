@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { FactBody } from '../fact.ts';
-import { machineName } from '../machine.ts';
-import type { Json } from '../json.ts';
-import type { Service, TemplateTree } from '../plan/plan.ts';
-import type { Scope, Template } from '../plan/template.ts';
-import { TemplateError, render } from '../plan/template.ts';
-import type { LaunchRequest } from '../providers/provider.ts';
+import type { Machine, Parts } from '../machine.ts';
+import { TemplateError } from '../plan/template.ts';
+import { launchMade } from './desired.ts';
+import { launchRequest } from './launch-request.ts';
+import { bootstrapParts, verifyParts } from './made.ts';
 import type { PerformContext } from './perform/context.ts';
 import { failureOf, machineOf } from './perform/context.ts';
 import type { Decision } from './step.ts';
@@ -18,7 +17,8 @@ export function factsOf(decision: Decision, context: PerformContext): readonly F
       return requestFacts(decision, context);
     case 'skip':
       return decision.machines.map((name) => {
-        const { generation, attempts } = machineOf(journal, name);
+        const machine = machineOf(journal, name);
+        const { generation, attempts } = machine;
         const attempt = (attempts[decision.step] ?? 0) + 1;
         const startedAt = context.wiring.clock.now();
         return {
@@ -29,8 +29,21 @@ export function factsOf(decision: Decision, context: PerformContext): readonly F
           attempt,
           startedAt,
           skipped: true,
+          ...madeWithout(decision.step, machine, context),
         };
       });
+    case 'revise': {
+      const { machine, to, cause } = decision.revision;
+      if (to === 'label') return [];
+      const { generation } = machineOf(journal, machine);
+      return [{ type: 'machine-revised', machine, generation, to, cause }];
+    }
+    case 'condemn': {
+      const { name, generation, cause } = machineOf(journal, decision.machine);
+      return [
+        { type: 'instance-condemned', machine: name, generation, cause: cause ?? 'it is to be replaced' },
+      ];
+    }
     case 'retire':
       return [{ type: 'terminate-requested', machines: decision.machines }];
     case 'drop':
@@ -77,6 +90,7 @@ function requestFacts(
           machines,
           min: decision.min,
           token,
+          made: launchMade(service, decision.machines, context),
           request: { sensitive: JSON.stringify(request) },
         },
       },
@@ -101,46 +115,16 @@ function requestFacts(
   }
 }
 
-/** What a service asks of its provider for these machines. Throws `TemplateError`. */
-export function launchRequest(
-  service: Service,
-  machines: readonly string[],
+/** What a step that has nothing to do would have been performed with: so that it is seen when there is something. */
+function madeWithout(
+  step: 'bootstrap' | 'verify' | 'teardown',
+  machine: Machine,
   context: PerformContext,
-): LaunchRequest {
-  const { state } = context.journal;
-  const only = service.launchesOneByOne
-    ? machineOf(context.journal, machines[0] ?? machineName(service.name, 0))
-    : null;
-  const scope = context.scopes.launch(service, only);
-  const labels = Object.fromEntries(
-    Object.entries(service.labels).map(([key, value]) => [key, render(value, scope)]),
-  );
-  const options = renderTree(service.options, scope);
-  return {
-    service: service.name,
-    image: service.image === null ? null : render(service.image, scope),
-    directory: service.imageDirectory,
-    options:
-      typeof options === 'object' && options !== null && !Array.isArray(options)
-        ? (options as LaunchRequest['options'])
-        : {},
-    labels,
-    tags: { deployment: state.name, uuid: state.uuid, owner: context.wiring.owner },
-  };
-}
-
-function renderTree(tree: TemplateTree, scope: Scope): Json {
-  if (tree === null || typeof tree !== 'object') return tree;
-  if (isList(tree)) return tree.map((item) => renderTree(item, scope));
-  if (isTemplate(tree)) return render(tree, scope);
-  return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, renderTree(value, scope)]));
-}
-
-function isList(tree: object): tree is readonly TemplateTree[] {
-  return Array.isArray(tree);
-}
-
-/** Every string of a tree is a template, so that only a template has a `text` that is a string. */
-function isTemplate(tree: object): tree is Template {
-  return typeof (tree as Partial<Template>).text === 'string';
+): { readonly made?: Parts } {
+  if (step === 'teardown') return {};
+  const { scopes, wiring } = context;
+  const service = context.service(machine.service);
+  const print = (text: string): string => wiring.store.fingerprint(text);
+  if (step === 'verify') return { made: verifyParts(service, scopes.ready(service, machine), print) };
+  return { made: bootstrapParts(service, scopes.bootstrap(service, machine), print) };
 }

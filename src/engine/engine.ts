@@ -6,6 +6,7 @@ import type { Journal } from './journal.ts';
 import { reconcile } from './reconcile.ts';
 import type { Goal, Look, Reconciliation, Situation } from './situation.ts';
 import type { Decision, Step } from './step.ts';
+import type { RevisionBook } from './revision-book.ts';
 import { subjectsOf } from './step.ts';
 
 export interface EngineOptions {
@@ -13,7 +14,8 @@ export interface EngineOptions {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  readonly situation: Pick<Situation, 'batchLimit' | 'hasTeardown'>;
+  readonly situation: Pick<Situation, 'batchLimit' | 'hasTeardown' | 'revise'>;
+  readonly revisions: RevisionBook;
   /** The facts that a decision amounts to. */
   decide(decision: Decision): readonly FactBody[];
   /**
@@ -51,8 +53,14 @@ export async function converge(options: EngineOptions): Promise<number> {
     bell.ring();
   }
 
+  function take(machine: string): void {
+    const service = journal.state.machines.get(machine)?.service;
+    if (service !== undefined) options.revisions.take(service, machine);
+  }
+
   function begin(step: Step): void {
     const subjects = subjectsOf(step);
+    if (step.kind === 'label') take(step.machine);
     for (const subject of subjects) busy.add(subject);
     started += 1;
     underWay += 1;
@@ -93,12 +101,22 @@ export async function converge(options: EngineOptions): Promise<number> {
           look,
           busy,
           now: clock.now(),
+          revisions: options.revisions,
           ...options.situation,
         };
         const found = reconcile(goal, situation);
-        for (const one of found.decide) journal.commit(options.decide(one)).catch(fail);
+        for (const one of found.seen) options.revisions.note(one.service, one.revisions);
+        for (const one of found.decide) {
+          if (one.kind === 'revise') take(one.revision.machine);
+          journal.commit(options.decide(one)).catch(fail);
+        }
         for (const step of found.start) begin(step);
         setAlarm(found);
+        if (found.seen.length > 0) {
+          journal.takeTouched();
+          look = { kind: 'all' };
+          continue;
+        }
         if (found.decide.length > 0) {
           look = nextLook();
           continue;

@@ -1,21 +1,24 @@
 import type { Machine } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
-import { allReached, openLevel } from '../state/tally.ts';
+import { allReached, needsTeardown, openLevel } from '../state/tally.ts';
 import { leave } from './leave.ts';
+import { isRevised, revise } from './revise.ts';
 import type { Reconciliation, Situation } from './situation.ts';
 import { nothingToDo, terminations } from './situation.ts';
 import { batchSubject, machineSubject } from './step.ts';
 
 /**
- * Steps towards a deployment in which every level of the plan is passed. Only the open level has any; what the plan
- * does not ask for any more goes when all are passed.
+ * Steps towards a deployment in which every level of the plan is passed and as the plan says. Only the open level has
+ * any; what the plan does not ask for any more goes when all are passed.
  */
 export function reconcileUp(plan: Plan, situation: Situation): Reconciliation {
   const out = nothingToDo();
   const { state, busy } = situation;
-  const level = plan.levels[openLevel(state.tallies)];
+  const passed = openLevel(state.tallies);
+  const level = plan.levels.find(({ index, services }) => index >= passed || !isRevised(services, situation));
   if (level !== undefined) {
+    for (const service of level.services) revise(service, situation, out);
     const services = new Map(level.services.map((service) => [service.name, service]));
     const unlaunched = new Map<string, Machine[]>();
     for (const machine of machinesToLookAt(level.name, services, situation)) {
@@ -76,6 +79,11 @@ function next(machine: Machine, service: Service, situation: Situation, out: Rec
   const { name } = machine;
   if (!isDue(machine, situation.now, out)) return;
   switch (machine.stage) {
+    case 'replacing':
+      if (needsTeardown(machine) && situation.hasTeardown(machine))
+        out.start.push({ kind: 'teardown', machine: name });
+      else out.decide.push({ kind: 'condemn', machine: name });
+      return;
     case 'none':
     case 'ready':
     case 'leaving':

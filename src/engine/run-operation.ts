@@ -9,6 +9,10 @@ import type { Journal } from './journal.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, Wiring } from './operation.ts';
 import { createContexts } from './contexts.ts';
+import { createDesired } from './desired.ts';
+import { createRevisionBook } from './revision-book.ts';
+import type { Revision } from './revision.ts';
+import { revisionOf } from './revision.ts';
 import type { PerformContext } from './perform/context.ts';
 import { perform } from './perform/perform.ts';
 import type { Providers } from './providers.ts';
@@ -24,6 +28,8 @@ export interface Running {
   readonly signal: AbortSignal;
   /** Failures of teardown and termination that were recorded so far. */
   readonly setbacks: () => number;
+  /** True when every machine was compared with the plan and is as it says. */
+  isRevised(): boolean;
   /** True when there is a step that may start now. */
   hasWork(goal: Goal): boolean;
   converge(goal: Goal): Promise<void>;
@@ -72,6 +78,12 @@ export async function runOperation(
   const context = contexts.main;
   const hasTeardown = (machine: Machine): boolean =>
     !skipTeardown && contexts.serviceOf(machine)?.teardown != null;
+  const desired = createDesired(context);
+  const revise = (machine: Machine): Revision | null => {
+    const service = contexts.serviceOf(machine);
+    return service === undefined || !machine.wanted ? null : revisionOf(machine, desired(machine, service));
+  };
+  const revisions = createRevisionBook(plan);
   const running: Running = {
     journal,
     providers,
@@ -79,26 +91,31 @@ export async function runOperation(
     signal,
     setbacks: () => setbacks,
     hasWork(goal) {
-      const situation = {
-        state,
-        look: { kind: 'all' },
-        busy: new Set<string>(),
-        now: wiring.clock.now(),
-      } as const;
-      const { decide, start, wakeAt } = reconcile(goal, {
-        ...situation,
-        batchLimit: () => Infinity,
-        hasTeardown,
-      });
-      return decide.length > 0 || start.length > 0 || wakeAt !== null;
+      for (;;) {
+        const { seen, decide, start, wakeAt } = reconcile(goal, {
+          state,
+          look: { kind: 'all' },
+          busy: new Set(),
+          now: wiring.clock.now(),
+          batchLimit: () => Infinity,
+          hasTeardown,
+          revise,
+          revisions,
+        });
+        if (decide.length > 0 || start.length > 0 || wakeAt !== null) return true;
+        if (seen.length === 0) return false;
+        for (const one of seen) revisions.note(one.service, one.revisions);
+      }
     },
+    isRevised: () => revisions.unseen.size === 0 && revisions.pending.size === 0,
     async converge(goal) {
       await converge({
         goal,
         journal,
         clock: wiring.clock,
         signal,
-        situation: { batchLimit: (provider) => providers.get(provider).batchLimit, hasTeardown },
+        situation: { batchLimit: (provider) => providers.get(provider).batchLimit, hasTeardown, revise },
+        revisions,
         decide: (decision) => factsOf(decision, context),
         perform: (step, cancel) => perform(step, contexts.of(step), cancel),
       });

@@ -1,6 +1,7 @@
 import type { Machine } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
+import type { Revision } from './revision.ts';
 import type { Decision, Step } from './step.ts';
 import { instanceSubject } from './step.ts';
 
@@ -25,11 +26,24 @@ export interface Situation {
   readonly now: number;
   /** Most machines in one launching call of a provider. */
   batchLimit(provider: string): number;
+  readonly revisions: Revisions;
+  /** What a machine needs to be as the plan says now; a pure function of plan and state. */
+  revise(machine: Machine): Revision | null;
   /** There is a teardown script for this machine, and it is not to be skipped. */
   hasTeardown(machine: Machine): boolean;
 }
 
+/** What the operation knows of machines that are not as the plan says. */
+export interface Revisions {
+  /** Services whose machines were not compared with the plan yet. */
+  readonly unseen: ReadonlySet<string>;
+  /** Revisions that wait for their turn, by service and machine; none is empty. */
+  readonly pending: ReadonlyMap<string, ReadonlyMap<string, Revision>>;
+}
+
 export interface Reconciliation {
+  /** Services that were compared with the plan, and what was found. */
+  readonly seen: { readonly service: string; readonly revisions: readonly Revision[] }[];
   readonly decide: Decision[];
   readonly start: Step[];
   /** Epoch milliseconds at which machines whose retry waits should be looked at again. */
@@ -39,7 +53,7 @@ export interface Reconciliation {
 }
 
 export function nothingToDo(): Reconciliation {
-  return { decide: [], start: [], wakeAt: null, sleeping: [] };
+  return { seen: [], decide: [], start: [], wakeAt: null, sleeping: [] };
 }
 
 /** Condemned instances and machines on their way out, as one terminating call per provider. */

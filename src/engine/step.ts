@@ -1,4 +1,5 @@
 import type { Failure } from '../failure.ts';
+import type { Revision } from './revision.ts';
 
 /** An effect that may start now. Plain data: what it needs beside it is in the plan and in the state. */
 export type Step =
@@ -12,6 +13,8 @@ export type Step =
   | { readonly kind: 'bootstrap'; readonly machine: string }
   | { readonly kind: 'verify'; readonly machine: string }
   | { readonly kind: 'teardown'; readonly machine: string }
+  /** Gives the machine the labels of the plan at its provider. */
+  | { readonly kind: 'label'; readonly machine: string }
   /** One terminating call, and the wait until the provider confirms the end of each. */
   | { readonly kind: 'terminate'; readonly provider: string; readonly instances: readonly string[] };
 
@@ -30,6 +33,10 @@ export type Decision =
       readonly step: 'bootstrap' | 'verify' | 'teardown';
       readonly machines: readonly string[];
     }
+  /** A machine goes back to an earlier stage, where a step is due that makes it as the plan says. */
+  | { readonly kind: 'revise'; readonly revision: Revision }
+  /** The instance of a machine that is to be replaced goes; its name is free. */
+  | { readonly kind: 'condemn'; readonly machine: string }
   /** These machines are to be terminated. */
   | { readonly kind: 'retire'; readonly machines: readonly string[] }
   /** Machines without an instance leave. */
@@ -50,6 +57,7 @@ export function subjectsOf(step: Step): readonly string[] {
     case 'bootstrap':
     case 'verify':
     case 'teardown':
+    case 'label':
       return [machineSubject(step.machine)];
   }
 }

@@ -7,7 +7,7 @@ import type { LaunchRequest } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { emptyState } from '../state/deployment-state.ts';
 import { openLevel } from '../state/tally.ts';
-import { launchRequest } from './decide.ts';
+import { launchRequest } from './launch-request.ts';
 import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, UpRequest, Wiring } from './operation.ts';
@@ -40,16 +40,18 @@ export async function up(
 async function bringUp(running: Running, plan: Plan) {
   const { state } = running.journal;
   const goal = { kind: 'up', plan } as const;
-  if (!running.hasWork(goal)) return { succeeded: isUp(state), worked: false };
+  if (!running.hasWork(goal)) return { succeeded: isUp(running), worked: false };
   await running.providers.open(providersOf(state));
   await check(running, plan);
   await prepare(running, plan);
   await running.converge(goal);
-  return { succeeded: isUp(state) && running.setbacks() === 0, worked: true };
+  return { succeeded: isUp(running) && running.setbacks() === 0, worked: true };
 }
 
-function isUp(state: DeploymentState): boolean {
-  return openLevel(state.tallies) === state.tallies.levels.length && haveLeft('unwanted', state);
+function isUp({ journal: { state }, isRevised }: Running): boolean {
+  return (
+    isRevised() && openLevel(state.tallies) === state.tallies.levels.length && haveLeft('unwanted', state)
+  );
 }
 
 /** The providers of the plan, and of the instances that there are. */

@@ -5,7 +5,7 @@ import type { Reading } from './fields.ts';
 import { readDuration, readTemplate, readTemplates, readWhole, renderText, showRendered } from './fields.ts';
 import { didYouMean } from './nearest.ts';
 import type { Node } from './node.ts';
-import { child, stringOf } from './node.ts';
+import { child, scalarOf, stringOf } from './node.ts';
 import type { OutputSpec, Service, Timeouts } from './plan.ts';
 import { quoted } from './problems.ts';
 import { readChecks } from './read-checks.ts';
@@ -26,6 +26,7 @@ export function readService(
 ): Service {
   const key = (name: string): Node | undefined => keyOf(draft, name);
   const timeouts = readTimeouts(reading, key('timeouts'));
+  const count = readCount(reading, key('count'));
   const attempts = {
     launch: readWhole(reading, child(key('attempts'), 'launch'), TRIES) ?? 3,
     bootstrap: readWhole(reading, child(key('attempts'), 'bootstrap'), TRIES) ?? 1,
@@ -35,7 +36,7 @@ export function readService(
     level: draft.level,
     levelIndex: draft.levelIndex,
     provider: readProvider(reading, key('provider')),
-    count: readCount(reading, key('count')),
+    count,
     image: readTemplate(reading, key('image')),
     imageDirectory: dirname((key('image') ?? draft).place.file.path),
     options: readTemplates(reading, key('local')),
@@ -53,6 +54,7 @@ export function readService(
     labels: readTemplates(reading, key('labels')),
     timeouts,
     attempts,
+    update: readUpdate(reading, key('update'), count.max),
     ...derived,
   };
 }
@@ -77,6 +79,16 @@ function readCount(reading: Reading, node: Node | undefined): Service['count'] {
   if (place !== undefined && min !== undefined && max !== undefined && min > max)
     reading.problems.push(problemAt(place, `Cannot use "count": min ${min} is more than max ${max}`));
   return { min: min ?? 1, max: max ?? min ?? 1 };
+}
+
+/** A share of the count is rounded up: one machine at least. */
+function readUpdate(reading: Reading, node: Node | undefined, count: number): Service['update'] {
+  const written = child(node, 'maxUnavailable');
+  if (written === undefined) return null;
+  const share = /^(\d{1,3})%$/.exec(renderText(reading, scalarOf(written)) ?? '')?.[1];
+  if (share !== undefined) return { maxUnavailable: Math.max(1, Math.ceil((count * Number(share)) / 100)) };
+  const maxUnavailable = readWhole(reading, written, TRIES);
+  return maxUnavailable === undefined ? null : { maxUnavailable };
 }
 
 function readTimeouts(reading: Reading, node: Node | undefined): Timeouts {

@@ -40,7 +40,8 @@ function collect(key: string, value: Node, add: Add): void {
     }
     case 'count':
     case 'timeouts':
-    case 'attempts': {
+    case 'attempts':
+    case 'update': {
       add('plan', value, ...leaves(value));
       return;
     }

@@ -92,6 +92,11 @@ export interface Provider {
   describe(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, Observation>>;
   /** Succeeds for what is already gone. Answers once the request is accepted. */
   terminate(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
+  /** Gives machines these labels in place of those that they have. */
+  label(
+    labels: ReadonlyMap<string, Readonly<Record<string, string>>>,
+    cancel: Cancel,
+  ): Promise<ReadonlyMap<string, PowerAnswer>>;
   stop(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   start(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   reboot(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;

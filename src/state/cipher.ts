@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
@@ -18,6 +18,8 @@ export interface Cipher {
   seal(data: unknown): string;
   /** Throws `StateError` when the key is not the one that the text was written with. */
   unseal(text: string): unknown;
+  /** 96 bits of HMAC-SHA-256, as 16 characters. */
+  fingerprint(text: string): string;
   sealBytes(bytes: Buffer): Buffer;
   /** Throws `StateError` as `unseal` does. */
   unsealBytes(sealed: Buffer): Buffer;
@@ -70,6 +72,10 @@ export function createCipher(directory: string): Cipher {
   }
 
   return {
+    fingerprint(text) {
+      key ??= readKey(directory);
+      return createHmac('sha256', key).update(text).digest('base64url').slice(0, 16);
+    },
     sealBytes,
     unsealBytes,
     seal(data) {

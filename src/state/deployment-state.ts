@@ -145,12 +145,13 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
         stage: 'running',
         addresses: fact.addresses,
         access: fact.access,
+        made: fact.made === undefined ? machine.made : { ...machine.made, ssh: fact.made },
       }));
       return;
     case 'step-started':
       change(state, fact.machine, fact.generation, fact.at, touched, (machine) => ({
         ...counted(machine, fact.step, fact.attempt),
-        running: { step: fact.step, attempt: fact.attempt, since: fact.at },
+        running: { step: fact.step, attempt: fact.attempt, since: fact.at, made: fact.made ?? null },
         under: fact.step === 'bootstrap' ? planSource(state) : machine.under,
         retryAt: null,
       }));
@@ -168,6 +169,15 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
           return { ...base, running: null, failure: fact.failed.failure, tornDown: true };
         return { ...base, running: null, ...fact.failed };
       });
+      return;
+    case 'machine-revised':
+      change(state, fact.machine, fact.generation, fact.at, touched, (machine) => revise(machine, fact));
+      return;
+    case 'machine-labelled':
+      change(state, fact.machine, fact.generation, fact.at, touched, (machine) => ({
+        ...machine,
+        made: { ...machine.made, labels: fact.made },
+      }));
       return;
     case 'instance-condemned':
       condemn(state, fact, touched);
@@ -267,6 +277,8 @@ const UNLAUNCHED = {
   access: null,
   outputs: {},
   under: null,
+  made: { launch: null, labels: null, ssh: null, bootstrap: null, verify: null },
+  cause: null,
   tornDown: false,
 } as const satisfies Partial<Machine>;
 
@@ -291,6 +303,8 @@ function requestLaunch(state: DeploymentState, batch: Batch, at: number, touched
         stage: 'requested',
         generation,
         batch: batch.number,
+        made: { ...UNLAUNCHED.made, ...batch.made },
+        cause: machine.cause,
         provider: batch.provider,
         attempts: { launch: launches },
         tries: { launch: (machine.tries.launch ?? 0) + 1 },
@@ -348,18 +362,46 @@ function succeed(
     case 'connect':
       return {
         ...base,
-        stage: 'connected',
+        // What was bootstrapped before its connection was asked for anew goes on from there.
+        stage: base.made.bootstrap === null ? 'connected' : 'bootstrapped',
         access:
           fact.hostKey === undefined || base.access === null
             ? base.access
             : { ...base.access, hostKey: fact.hostKey },
       };
     case 'bootstrap':
-      return { ...base, stage: 'bootstrapped', under: planSource(state), outputs: fact.outputs ?? {} };
+      return {
+        ...base,
+        stage: 'bootstrapped',
+        under: planSource(state),
+        outputs: fact.outputs ?? {},
+        made: { ...base.made, bootstrap: fact.made ?? {} },
+      };
     case 'verify':
-      return { ...base, stage: 'ready', failure: null };
+      return {
+        ...base,
+        stage: 'ready',
+        failure: null,
+        cause: null,
+        made: { ...base.made, verify: fact.made ?? {} },
+      };
     case 'teardown':
       return { ...base, tornDown: true };
+  }
+}
+
+/** Back to the stage at which the step is due that is to be done again. */
+function revise(machine: Machine, { to, cause }: Extract<Fact, { type: 'machine-revised' }>): Machine {
+  const base = { ...machine, cause, running: null, failure: null, gaveUp: false, retryAt: null };
+  switch (to) {
+    case 'replace':
+      return { ...base, stage: 'replacing' };
+    case 'connect':
+      return { ...base, stage: 'launched' };
+    case 'bootstrap':
+      return { ...base, stage: 'connected', made: { ...machine.made, bootstrap: null, verify: null } };
+    case 'verify':
+      return { ...base, stage: 'bootstrapped', made: { ...machine.made, verify: null } };
   }
 }
 
@@ -376,7 +418,7 @@ function condemn(
   if (machine?.generation !== fact.generation || machine.id === null) return;
   const instance = state.instances.get(machine.id);
   if (instance !== undefined) replaceInstance(state, { ...instance, condemned: fact.cause }, touched);
-  replace(state, { ...machine, ...UNLAUNCHED, updatedAt: fact.at }, touched);
+  replace(state, { ...machine, ...UNLAUNCHED, cause: machine.cause, updatedAt: fact.at }, touched);
 }
 
 function removeInstance(state: DeploymentState, id: string, at: number, touched: Touched): void {

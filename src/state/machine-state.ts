@@ -19,6 +19,7 @@ export function machineState(machine: Machine): MachineState {
       return 'verifying';
     case 'ready':
       return 'ready';
+    case 'replacing':
     case 'leaving':
       return 'terminating';
   }

@@ -93,6 +93,7 @@ export async function openSqliteStore(
       });
       for (const uuid of uuids) removeLogs(root, { name, uuid });
     },
+    fingerprint: (text) => cipher.fingerprint(text),
     saveSources: (sources) => write(() => writeArchive(db, cipher, sources)),
     loadSources: (archive) => read(() => readArchive(db, cipher, archive)),
     async [Symbol.asyncDispose]() {

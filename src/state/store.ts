@@ -40,6 +40,8 @@ export interface Store extends AsyncDisposable {
    * `OperationError` while something of it is left at a provider.
    */
   purge(name: string): Promise<void>;
+  /** A digest under the state's key: the same for the same text, and nobody without the key can try texts out. */
+  fingerprint(text: string): string;
   /** Keeps files and directories content-addressed; answers the archive's digest. */
   saveSources(sources: ReadonlyMap<string, SourceEntry>): Promise<string>;
   loadSources(archive: string): Promise<ReadonlyMap<string, SourceEntry>>;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Revision } from '../../src/engine/revision.ts';
 import type { Decision, Step } from '../../src/engine/step.ts';
 import { subjectsOf } from '../../src/engine/step.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
@@ -88,6 +89,7 @@ function planOf(levels: readonly (readonly Drawn[])[]): Plan {
           timeouts: { launch: 1, connect: 1, bootstrap: 1, verify: 1, teardown: 1, terminate: 1 },
           attempts: { launch: 2, bootstrap: 2 },
           launchesOneByOne: false,
+          update: null,
           peers: hasPeers ? [`s${index}x0`] : [],
         }),
       ),
@@ -103,6 +105,10 @@ class Simulation {
   now = 1_000;
   private touched = nothingTouched();
   private nextId = 1;
+  private readonly revisions = {
+    unseen: new Set<string>(),
+    pending: new Map<string, ReadonlyMap<string, Revision>>(),
+  };
   /** Machines whose retry waits; the engine looks at them again when its alarm rings. */
   private readonly sleepers = new Set<string>();
   private readonly plan: Plan;
@@ -164,6 +170,8 @@ class Simulation {
         now: this.now,
         batchLimit: () => 2,
         hasTeardown: (machine) => this.hasTeardown(machine),
+        revise: () => null,
+        revisions: this.revisions,
       });
     return { touched: at(look), all: at({ kind: 'all' }) };
   }
@@ -224,6 +232,9 @@ class Simulation {
           ...at,
           skipped: true,
         }));
+      case 'revise':
+      case 'condemn':
+        return [];
       case 'retire':
         return [{ type: 'terminate-requested', machines: decision.machines }];
       case 'drop':
@@ -279,6 +290,8 @@ class Simulation {
           { type: 'instance-condemned', machine, generation, cause: 'c' },
         ];
       }
+      case 'label':
+        return [];
       case 'connect':
       case 'bootstrap':
       case 'verify':

@@ -17,8 +17,8 @@ describe('histories', () => {
         for (const instance of state.instances.values()) kept += Number(instance.kept);
       }
     }
-    expect([...types].sort()).toHaveLength(18);
-    expect([...stages].sort()).toHaveLength(9);
+    expect([...types].sort()).toHaveLength(20);
+    expect([...stages].sort()).toHaveLength(10);
     expect(kept).toBeGreaterThan(0);
   });
 });

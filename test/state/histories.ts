@@ -205,8 +205,21 @@ function aboutMachine(machine: Machine, choice: number): readonly FactBody[] {
         { type: 'instances-gone', ids: machine.id === null ? [] : [machine.id] },
         fails('terminate'),
       ];
-    case 'requested':
+    case 'replacing':
+      return [...ways, { type: 'instance-condemned', machine: name, generation, cause: 'its image changed' }];
     case 'ready':
+      return [
+        ...ways,
+        ...(['replace', 'connect', 'bootstrap', 'verify'] as const).map((to): FactBody => ({
+          type: 'machine-revised',
+          machine: name,
+          generation,
+          to,
+          cause: 'env A changed',
+        })),
+        { type: 'machine-labelled', machine: name, generation, made: { tier: 'x' } },
+      ];
+    case 'requested':
     case 'gone':
       return ways;
   }

@@ -14,6 +14,7 @@ export type Call =
   | 'prepare'
   | 'release'
   | 'launch'
+  | 'label'
   | 'describe'
   | 'terminate'
   | 'stop'
@@ -47,6 +48,7 @@ export interface FakeInstance {
   readonly launchedAt: number;
   readonly host: string;
   endedAt: number | null;
+  labels: Readonly<Record<string, string>>;
 }
 
 export interface FakeCloudOptions {
@@ -91,6 +93,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     prepare: 0,
     release: 0,
     launch: 0,
+    label: 0,
     describe: 0,
     terminate: 0,
     stop: 0,
@@ -213,6 +216,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     launch: (batch, { signal }) => call('launch', signal, (isShort) => launch(batch, isShort)),
     describe: (ids, { signal }) => call('describe', signal, () => new Map(ids.map((id) => [id, seen(id)]))),
     terminate: (ids, { signal }) => call('terminate', signal, () => terminate(ids)),
+    label: (labels, { signal }) => call('label', signal, () => label(labels)),
     stop: power,
     start: power,
     reboot: power,
@@ -243,7 +247,19 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
       const number = instances.length + 1;
       const host = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
       const id = `i-${number}`;
-      const instance = { id, name, token, index, request, launchedAt: clock.now(), host, endedAt: null };
+      const { labels } = request;
+      const launchedAt = clock.now();
+      const instance: FakeInstance = {
+        id,
+        name,
+        token,
+        index,
+        request,
+        launchedAt,
+        host,
+        endedAt: null,
+        labels,
+      };
       instances.push(instance);
       byId.set(id, instance);
       return id;
@@ -264,6 +280,16 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
       if (!isUndying) cloud.end(id);
     }
     return all;
+  }
+
+  function label(
+    labels: ReadonlyMap<string, Readonly<Record<string, string>>>,
+  ): ReadonlyMap<string, PowerAnswer> {
+    for (const [id, wanted] of labels) {
+      const instance = byId.get(id);
+      if (instance !== undefined) instance.labels = wanted;
+    }
+    return new Map([...labels.keys()].map((id) => [id, { kind: 'accepted' }]));
   }
 
   function isVisible(instance: FakeInstance): boolean {

@@ -20,6 +20,7 @@ export interface FakeExecution {
   /** Generation and attempt; of a verify, which has no name, 0 and how often it was tried on this machine. */
   readonly generation: number;
   readonly attempt: number;
+  readonly exitCode: number;
   readonly from: number;
   readonly to: number;
   readonly run: Pick<ScriptRun, 'args' | 'env' | 'attributes'> & { readonly files: ScriptRun['files'] };
@@ -77,7 +78,7 @@ export function createFakeMachines(
   ) {
     const { takes = 0, exitCode = 0, output = '', outputs } = behave(machine, step, attempt);
     const from = clock.now();
-    executions.push({ machine, step, generation, attempt, from, to: from + takes, run });
+    executions.push({ machine, step, generation, attempt, exitCode, from, to: from + takes, run });
     const bytes = exitCode === 0 ? Buffer.from(outputs ?? '') : null;
     return { until: from + takes, end: { kind: 'exited', exitCode, outputs: bytes }, output } as const;
   }

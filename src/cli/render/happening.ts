@@ -1,5 +1,5 @@
 import { formatDuration } from '../../duration.ts';
-import type { Fact, StepFailure } from '../../fact.ts';
+import type { Fact, RevisionKind, StepFailure } from '../../fact.ts';
 import type { DeploymentState } from '../../state/deployment-state.ts';
 import type { StepKind } from '../../step.ts';
 
@@ -77,6 +77,10 @@ export function happenings(
           { tone: 'bad' },
         ),
       ];
+    case 'machine-revised':
+      return [of(fact.machine, `${REVISED[fact.to]}: ${fact.cause}`)];
+    case 'machine-labelled':
+      return [of(fact.machine, 'labelled')];
     case 'instance-condemned':
       return [of(fact.machine, `to be replaced: ${fact.cause}`, { tone: 'bad' })];
     case 'terminate-requested':
@@ -122,6 +126,13 @@ const DONE = {
   verify: 'verified',
   teardown: 'torn down',
 } as const satisfies Partial<Record<StepKind, string>>;
+
+const REVISED = {
+  replace: 'to be replaced',
+  connect: 'to be connected again',
+  bootstrap: 'to be bootstrapped again',
+  verify: 'to be verified again',
+} as const satisfies Record<RevisionKind, string>;
 
 function again({ gaveUp }: StepFailure): string {
   return gaveUp ? '' : ' (tries again)';

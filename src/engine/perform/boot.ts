@@ -1,6 +1,7 @@
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
 import type { Observation } from '../../providers/provider.ts';
+import { sshParts } from '../desired.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { accessOf } from './machine-access.ts';
@@ -40,7 +41,9 @@ export async function boot(
   }
   const { addresses } = observation;
   const access = accessOf(observation.access, addresses, machine, context);
-  return [{ type: 'machine-running', machine: name, generation, addresses, access }];
+  const print = (text: string): string => context.wiring.store.fingerprint(text);
+  const made = sshParts(service.ssh, context.scopes.connect(service, machine), print);
+  return [{ type: 'machine-running', machine: name, generation, addresses, access, made }];
 }
 
 function isOver({ state }: Observation): boolean {

@@ -1,11 +1,12 @@
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
-import type { Machine } from '../../machine.ts';
+import type { Machine, Parts } from '../../machine.ts';
 import type { Service } from '../../plan/plan.ts';
 import type { Scope } from '../../plan/template.ts';
 import { render } from '../../plan/template.ts';
 import type { Sensitive } from '../../sensitive.ts';
+import { bootstrapParts } from '../made.ts';
 import { parseOutputs } from '../outputs.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { baseOf, failureOf, machineOf } from './context.ts';
@@ -33,17 +34,28 @@ export async function bootstrap(
     const startedAt = resumed?.since ?? context.wiring.clock.now();
     const scope = context.scopes.bootstrap(service, machine);
     const constants = constantOutputs(service, scope);
+    const made =
+      resumed?.made ?? bootstrapParts(service, scope, (text) => context.wiring.store.fingerprint(text));
     context.tell({ type: 'step-began', machine: name, step: 'bootstrap', attempt });
     const perform = service.bootstrap === null ? putFiles : runScript;
     const result = await perform(
-      { machine, service, scope, attempt, startedAt, isResumed: resumed !== null },
+      { machine, service, scope, attempt, startedAt, made, isResumed: resumed !== null },
       context,
       cancel,
     );
     if (result.kind === 'done') {
       const outputs = { ...constants, ...result.outputs };
       return [
-        { type: 'step-succeeded', machine: name, generation, step: 'bootstrap', attempt, startedAt, outputs },
+        {
+          type: 'step-succeeded',
+          machine: name,
+          generation,
+          step: 'bootstrap',
+          attempt,
+          startedAt,
+          made,
+          outputs,
+        },
       ];
     }
     const allowed = service.bootstrap?.attempts ?? service.attempts.bootstrap;
@@ -61,6 +73,7 @@ interface Work {
   readonly scope: Scope;
   readonly attempt: number;
   readonly startedAt: number;
+  readonly made: Parts;
   readonly isResumed: boolean;
 }
 
@@ -118,11 +131,11 @@ async function putFiles(work: Work, context: PerformContext, cancel: Cancel): Pr
 }
 
 /** The script must not run twice: that it starts is on disk before it does. */
-async function started({ machine, attempt, isResumed }: Work, context: PerformContext): Promise<void> {
+async function started({ machine, attempt, made, isResumed }: Work, context: PerformContext): Promise<void> {
   if (isResumed) return;
   const { name, generation } = machine;
   await context.journal.commit([
-    { type: 'step-started', machine: name, generation, step: 'bootstrap', attempt },
+    { type: 'step-started', machine: name, generation, step: 'bootstrap', attempt, made },
   ]);
 }
 

@@ -11,6 +11,7 @@ import { connect } from './connect.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { find, launch } from './launch.ts';
+import { label } from './label.ts';
 import { teardown } from './teardown.ts';
 import { terminate } from './terminate.ts';
 import { verify } from './verify.ts';
@@ -41,6 +42,8 @@ export async function perform(
       return guarded('verify', step.machine, verify, context, cancel);
     case 'teardown':
       return guarded('teardown', step.machine, teardown, context, cancel);
+    case 'label':
+      return guarded('launch', step.machine, label, context, cancel);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Failure } from '../../failure.ts';
 import { lastLines } from '../../state/log-bytes.ts';
 import { logPath } from '../../state/log-files.ts';
 import type { LogFile } from '../../state/logs.ts';
+import { verifyParts } from '../made.ts';
 import { tryCheck } from './check.ts';
 import type { CheckTry, TryEnd } from './check.ts';
 import type { Cancel, PerformContext } from './context.ts';
@@ -50,8 +51,10 @@ export async function verify(
   if (surprise !== undefined && failures.length === 0) throw surprise.reason;
 
   const [first] = failures;
-  if (first === undefined)
-    return [{ type: 'step-succeeded', machine: name, generation, step: 'verify', attempt, startedAt }];
+  if (first === undefined) {
+    const made = verifyParts(service, scope, (text) => context.wiring.store.fingerprint(text));
+    return [{ type: 'step-succeeded', machine: name, generation, step: 'verify', attempt, startedAt, made }];
+  }
   const failed = { failure: { ...first, logPath: isLogged ? path : null }, gaveUp: true, retryAt: null };
   return [{ type: 'step-failed', machine: name, generation, step: 'verify', attempt, startedAt, failed }];
 }

@@ -13,6 +13,10 @@ export type ControlRequest =
     }
   | { readonly kind: 'describe'; readonly ids: readonly string[] }
   | { readonly kind: 'power'; readonly power: Power; readonly ids: readonly string[] }
+  | {
+      readonly kind: 'label';
+      readonly labels: readonly (readonly [id: string, labels: Readonly<Record<string, string>>])[];
+    }
   | { readonly kind: 'list'; readonly tags: Partial<Tags> }
   /** The host ends by itself once both are 0. */
   | { readonly kind: 'remaining' };
@@ -21,6 +25,7 @@ export interface ControlAnswers {
   readonly launch: LaunchAnswer;
   readonly describe: readonly Observation[];
   readonly power: readonly (readonly [id: string, answer: PowerAnswer])[];
+  readonly label: readonly (readonly [id: string, answer: PowerAnswer])[];
   readonly list: readonly Observation[];
   readonly remaining: { readonly machines: number; readonly clients: number };
 }

@@ -23,6 +23,10 @@ export interface Fleet {
   describe(ids: readonly string[]): readonly Observation[];
   list(tags: Partial<Tags>): readonly Observation[];
   power(power: Power, ids: readonly string[]): readonly (readonly [string, PowerAnswer])[];
+  /** Records other labels of machines. */
+  label(
+    labels: readonly (readonly [id: string, labels: Readonly<Record<string, string>>])[],
+  ): readonly (readonly [string, PowerAnswer])[];
   /** Stops serving; machines stay recorded. */
   abandon(): void;
 }
@@ -198,11 +202,27 @@ export function createFleet(parts: FleetParts): Fleet {
       }
       return answers.map(({ id, verdict: { answer } }) => [id, answer] as const);
     },
+    label(labels) {
+      const found = labels.flatMap(([id, wanted]) => {
+        const unit = units.get(id);
+        return unit === undefined ? [] : [{ unit, record: relabelled(unit.record, wanted) }];
+      });
+      hosting.update(found.map(({ record }) => record));
+      for (const { unit, record } of found) unit.want(record);
+      return labels.map(([id]) => [id, units.has(id) ? ACCEPTED : NO_SUCH_MACHINE] as const);
+    },
     abandon() {
       reaper.stop();
       for (const unit of units.values()) unit.abandon();
     },
   };
+}
+
+const ACCEPTED: PowerAnswer = { kind: 'accepted' };
+const NO_SUCH_MACHINE: PowerAnswer = { kind: 'cannot', why: 'there is no such machine' };
+
+function relabelled(record: MachineRecord, labels: Readonly<Record<string, string>>): MachineRecord {
+  return { ...record, request: { ...record.request, labels } };
 }
 
 function carries(tags: Tags, wanted: Partial<Tags>): boolean {

@@ -141,6 +141,8 @@ async function answer(fleet: Fleet, request: ControlRequest, clients: () => numb
       return fleet.describe(request.ids);
     case 'power':
       return fleet.power(request.power, request.ids);
+    case 'label':
+      return fleet.label(request.labels);
     case 'list':
       return fleet.list(request.tags);
     case 'remaining':

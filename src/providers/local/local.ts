@@ -85,6 +85,11 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
       return new Map((answers ?? ids.map(unknown)).map((observation) => [observation.id, observation]));
     },
     terminate: (ids, cancel) => power('terminate', ids, cancel),
+    async label(labels, cancel) {
+      const answers = await client.askIfHosted({ kind: 'label', labels: [...labels] }, cancel);
+      const none: PowerAnswer = { kind: 'cannot', why: 'there is no such machine' };
+      return new Map(answers ?? [...labels.keys()].map((id) => [id, none] as const));
+    },
     stop: (ids, cancel) => power('stop', ids, cancel),
     start: (ids, cancel) => power('start', ids, cancel),
     reboot: (ids, cancel) => power('reboot', ids, cancel),

@@ -1,0 +1,52 @@
+import type { Json } from '../json.ts';
+import { machineName } from '../machine.ts';
+import type { Service, TemplateTree } from '../plan/plan.ts';
+import type { Scope, Template } from '../plan/template.ts';
+import { render } from '../plan/template.ts';
+import type { LaunchRequest } from '../providers/provider.ts';
+import type { PerformContext } from './perform/context.ts';
+import { machineOf } from './perform/context.ts';
+
+/** What a service asks of its provider for these machines. Throws `TemplateError`. */
+export function launchRequest(
+  service: Service,
+  machines: readonly string[],
+  context: PerformContext,
+): LaunchRequest {
+  const { state } = context.journal;
+  const only = service.launchesOneByOne
+    ? machineOf(context.journal, machines[0] ?? machineName(service.name, 0))
+    : null;
+  const scope = context.scopes.launch(service, only);
+  const labels = Object.fromEntries(
+    Object.entries(service.labels).map(([key, value]) => [key, render(value, scope)]),
+  );
+  const options = renderTree(service.options, scope);
+  return {
+    service: service.name,
+    image: service.image === null ? null : render(service.image, scope),
+    directory: service.imageDirectory,
+    options:
+      typeof options === 'object' && options !== null && !Array.isArray(options)
+        ? (options as LaunchRequest['options'])
+        : {},
+    labels,
+    tags: { deployment: state.name, uuid: state.uuid, owner: context.wiring.owner },
+  };
+}
+
+function renderTree(tree: TemplateTree, scope: Scope): Json {
+  if (tree === null || typeof tree !== 'object') return tree;
+  if (isList(tree)) return tree.map((item) => renderTree(item, scope));
+  if (isTemplate(tree)) return render(tree, scope);
+  return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, renderTree(value, scope)]));
+}
+
+function isList(tree: object): tree is readonly TemplateTree[] {
+  return Array.isArray(tree);
+}
+
+/** Every string of a tree is a template, so that only a template has a `text` that is a string. */
+function isTemplate(tree: object): tree is Template {
+  return typeof (tree as Partial<Template>).text === 'string';
+}

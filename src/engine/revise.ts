@@ -1,0 +1,54 @@
+import type { Service } from '../plan/plan.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import { allReached } from '../state/tally.ts';
+import type { Reconciliation, Situation } from './situation.ts';
+import { machineSubject } from './step.ts';
+
+/** Every machine of these services was compared with the plan, and none waits to be made as it says. */
+export function isRevised(
+  services: readonly Service[],
+  { revisions }: Pick<Situation, 'revisions'>,
+): boolean {
+  return services.every(({ name }) => !revisions.unseen.has(name) && !revisions.pending.has(name));
+}
+
+/**
+ * Compares a service's machines with the plan, once all that its templates mention of the own level was reached, and
+ * lets those that differ go back to an earlier stage: all at once, or as many as `update.maxUnavailable` allows, and
+ * none after a failure.
+ */
+export function revise(service: Service, situation: Situation, out: Reconciliation): void {
+  const { state, revisions } = situation;
+  if (revisions.unseen.has(service.name)) {
+    if (service.peers.every((peer) => areReached(peer, state)))
+      out.seen.push({ service: service.name, revisions: differences(service, situation) });
+    return;
+  }
+  const pending = revisions.pending.get(service.name);
+  const tally = state.tallies.services.get(service.name);
+  if (pending === undefined || tally === undefined) return;
+  const unavailable = tally.max - tally.ready;
+  const hasFailed = tally.settled > tally.ready;
+  let room = service.update === null ? Infinity : hasFailed ? 0 : service.update.maxUnavailable - unavailable;
+  for (const revision of pending.values()) {
+    if (revision.to === 'label') {
+      if (!situation.busy.has(machineSubject(revision.machine)))
+        out.start.push({ kind: 'label', machine: revision.machine });
+    } else if (room > 0) {
+      room -= 1;
+      out.decide.push({ kind: 'revise', revision });
+    } else break;
+  }
+}
+
+function differences(service: Service, { state, revise: compare }: Situation) {
+  return Array.from({ length: service.count.max }, (_, index) => {
+    const machine = state.machines.get(`${service.name}-${index}`);
+    return machine === undefined ? null : compare(machine);
+  }).filter((revision) => revision !== null);
+}
+
+function areReached(service: string, state: DeploymentState): boolean {
+  const tally = state.tallies.services.get(service);
+  return tally === undefined || allReached(tally);
+}
