@@ -41,3 +41,29 @@ describe('an up after a down that was killed', () => {
     expect([...state.instances.keys()].sort()).toEqual([...harness.cloud.aliveIds()].sort());
   });
 });
+
+describe('a launch whose caller was killed', () => {
+  it('is found by a down that is throttled', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(WEB);
+    await harness.process('up', plan, { nth: 1, of: 'cloud launch', moment: 'during' });
+    let throttled = 0;
+    harness.cloud.fault = (call) =>
+      call === 'list' && (throttled += 1) < 3 ? { kind: 'throttles', retryAfter: 500 } : null;
+    const { outcome } = await harness.down(plan);
+    expect({ outcome, alive: harness.cloud.alive() }).toEqual({ outcome: 'succeeded', alive: [] });
+  });
+
+  it('is found although the list that shows it is the first that is asked for after the delay', async () => {
+    await using harness = await createHarness({ consistencyDelay: 1_000 });
+    const plan = await harness.plan(WEB);
+    harness.cloud.fault = (call) => (call === 'launch' ? { kind: 'late', by: 1_980 } : null);
+    await harness.process('up', plan, { nth: 1, of: 'cloud launch', moment: 'during' });
+    const from = harness.clock.now();
+    harness.cloud.fault = (call) =>
+      call === 'list' && harness.clock.now() >= from + 850 ? { kind: 'late', by: 150 } : null;
+    const { outcome } = await harness.down(plan);
+    await harness.clock.sleep(5_000, forever);
+    expect({ outcome, alive: harness.cloud.alive() }).toEqual({ outcome: 'succeeded', alive: [] });
+  });
+});

@@ -41,6 +41,10 @@ export async function launch(
   }
 }
 
+/** Milliseconds for which a provider that cannot be asked is asked again, beyond its consistency delay, and between. */
+const PATIENCE = 60_000;
+const RETRY_PAUSE = 1_000;
+
 /** Looks a batch up by its token and never launches: what is found is adopted, what is not does not exist. */
 export async function find(
   number: number,
@@ -50,27 +54,30 @@ export async function find(
   const batch = batchOf(number, context);
   const provider = context.provider(batch.provider);
   const { name, uuid } = context.journal.state;
-  const deadline = context.wiring.clock.now() + provider.consistencyDelay;
-  try {
-    for (;;) {
+  const { clock } = context.wiring;
+  const begun = clock.now();
+  for (;;) {
+    // Of the time of the question, because an answer that is long on its way shows what was before.
+    const askedAt = clock.now();
+    let pause = provider.pollInterval;
+    try {
       const found = await context.calls.run(() => provider.list({ deployment: name, uuid }, cancel), cancel);
       const ids = batch.machines.map((_, i) => {
         const match = found.find((one) => one.batch?.token === batch.token && one.batch.index === i);
         return match?.id ?? null;
       });
-      const isOver = context.wiring.clock.now() >= deadline;
-      if (isOver || !ids.includes(null))
+      if (askedAt >= begun + provider.consistencyDelay || !ids.includes(null))
         return [{ type: 'launch-answered', batch: number, ids, shortfall: null }];
-      await context.wiring.clock.sleep(provider.pollInterval, cancel);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      if (clock.now() - begun >= provider.consistencyDelay + PATIENCE) {
+        const message = `Cannot tell whether it was launched: ${messageOf(error)}`;
+        const failed = { failure: failureOf('terminate', 'error', message), gaveUp: true, retryAt: null };
+        return stillOpen(batch, failed, context);
+      }
+      pause = Math.max(RETRY_PAUSE, error.retryAfter ?? 0);
     }
-  } catch (error) {
-    if (!(error instanceof ProviderError)) throw error;
-    const message = `Cannot tell whether it was launched: ${messageOf(error)}`;
-    return stillOpen(
-      batch,
-      { failure: failureOf('terminate', 'error', message), gaveUp: true, retryAt: null },
-      context,
-    );
+    await clock.sleep(pause, cancel);
   }
 }
 
