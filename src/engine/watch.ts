@@ -39,9 +39,16 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
     if (group?.size === 0) waiters.delete(id);
   }
 
-  function look(id: string, observation: Observation | undefined, error: string | null, now: number): void {
+  /** `askedAt` decides how old `unknown` is, because an answer that is long on its way shows what was before. */
+  function look(
+    id: string,
+    observation: Observation | undefined,
+    error: string | null,
+    askedAt: number,
+  ): void {
+    const now = clock.now();
     for (const waiter of waiters.get(id) ?? []) {
-      const early = observation?.state === 'unknown' && now - waiter.since < provider.consistencyDelay;
+      const early = observation?.state === 'unknown' && askedAt - waiter.since < provider.consistencyDelay;
       waiter.last = observation ?? waiter.last;
       if (waiter.signal.aborted) {
         settle(id, waiter);
@@ -63,13 +70,13 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
       const cancel = cancelWhenAllAre([...waiters.values()].flatMap((group) => [...group]));
       let observations: ReadonlyMap<string, Observation> | undefined;
       let failure: string | null = null;
+      const askedAt = clock.now();
       try {
         observations = await provider.describe(ids, { signal: cancel.signal });
       } catch (error) {
         failure = error instanceof Error ? error.message : String(error);
       }
-      const now = clock.now();
-      for (const id of ids) look(id, observations?.get(id), failure, now);
+      for (const id of ids) look(id, observations?.get(id), failure, askedAt);
       if (waiters.size > 0)
         await clock.sleep(provider.pollInterval, { signal: cancel.signal }).catch(() => undefined);
       cancel.dispose();

@@ -67,3 +67,18 @@ describe('a launch whose caller was killed', () => {
     expect({ outcome, alive: harness.cloud.alive() }).toEqual({ outcome: 'succeeded', alive: [] });
   });
 });
+
+describe('a machine that the provider does not show yet', () => {
+  it('is not lost because an answer came late', async () => {
+    await using harness = await createHarness({ consistencyDelay: 1_000, visibleAfter: 980 });
+    const plan = await harness.plan(WEB);
+    const from = harness.clock.now();
+    harness.cloud.fault = (call) =>
+      call === 'describe' && harness.clock.now() >= from + 800 ? { kind: 'late', by: 300 } : null;
+    const { outcome } = await harness.up(plan);
+    expect({ outcome, launched: harness.cloud.instances.length }).toEqual({
+      outcome: 'succeeded',
+      launched: 2,
+    });
+  });
+});
