@@ -54,13 +54,14 @@ function isUp({ journal: { state }, isRevised }: Running): boolean {
   );
 }
 
-/** The providers of the plan, and of the instances that there are. */
+/** The providers of the plan, and of the instances that there are or may be. */
 function providersOf(state: DeploymentState): ReadonlySet<string> {
   const levels = state.plan?.levels ?? [];
   const planned = levels.flatMap(({ services }) =>
     services.filter(({ max }) => max > 0).map(({ provider }) => provider),
   );
-  return new Set([...planned, ...[...state.instances.values()].map(({ provider }) => provider)]);
+  const found = [...state.instances.values(), ...state.batches.values()].map(({ provider }) => provider);
+  return new Set([...planned, ...found]);
 }
 
 function refuseOtherPlan(state: DeploymentState, plan: Plan, adopt: boolean): void {

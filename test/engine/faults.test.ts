@@ -66,6 +66,20 @@ describe('a launch whose caller was killed', () => {
     await harness.clock.sleep(5_000, forever);
     expect({ outcome, alive: harness.cloud.alive() }).toEqual({ outcome: 'succeeded', alive: [] });
   });
+
+  it('is found although the plan no longer has its provider', async () => {
+    await using harness = await createHarness();
+    const text = WEB.replace('levels:', 'providers: { other: { type: local } }\nlevels:').replace(
+      '    services:',
+      '    services:\n      db: { provider: other }',
+    );
+    await harness.process('up', await harness.plan(text), { nth: 1, of: 'cloud launch', moment: 'during' });
+    const { outcome } = await harness.up(await harness.plan(WEB));
+    expect({ outcome, alive: harness.cloud.alive() }).toEqual({
+      outcome: 'succeeded',
+      alive: ['web-0', 'web-1'],
+    });
+  });
 });
 
 describe('a machine that the provider does not show yet', () => {
