@@ -3,7 +3,7 @@ import type { Access, Addresses, Made, Parts } from './machine.ts';
 import type { Sensitive } from './sensitive.ts';
 import type { StepKind } from './step.ts';
 
-export type OperationKind = 'up' | 'down';
+export type OperationKind = 'up' | 'down' | 'repair';
 export type Outcome = 'succeeded' | 'failed' | 'interrupted';
 
 /** What a deployment keeps of the plan that it was last brought to. */
@@ -138,7 +138,7 @@ export type FactBody =
   | { readonly type: 'machines-dropped'; readonly machines: readonly string[] };
 
 /** What is done again: least disruptive last. */
-export type RevisionKind = 'replace' | 'connect' | 'bootstrap' | 'verify';
+export type RevisionKind = 'replace' | 'reboot' | 'connect' | 'bootstrap' | 'verify';
 
 /** A failure and what follows from it. */
 export interface StepFailure {

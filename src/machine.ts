@@ -84,7 +84,7 @@ export type MachineState =
  * that the next operation goes on from there.
  *
  *     none → requested → launched → running → connected → bootstrapped → ready
- *       ↑                   any of these → replacing               any of these → leaving → gone
+ *       ↑        rebooting → launched; any of these → replacing               any of these → leaving → gone
  *       └───────────────────────────────────┘
  */
 export type Stage =
@@ -95,6 +95,7 @@ export type Stage =
   | 'connected' // a no-op over the connection succeeded
   | 'bootstrapped'
   | 'ready'
+  | 'rebooting' // its provider is to be asked for a reboot
   | 'replacing' // its instance is to be replaced: teardown is due, then the name is free for another launch
   | 'leaving' // teardown is over, termination was asked for
   | 'gone'; // the provider confirmed its end, or there never was an instance

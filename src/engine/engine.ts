@@ -7,6 +7,7 @@ import { reconcile } from './reconcile.ts';
 import type { Goal, Look, Reconciliation, Situation } from './situation.ts';
 import type { Decision, Step } from './step.ts';
 import type { RevisionBook } from './revision-book.ts';
+import type { StepCancel } from './perform/context.ts';
 import { subjectsOf } from './step.ts';
 
 export interface EngineOptions {
@@ -22,8 +23,11 @@ export interface EngineOptions {
    * Performs a step whose causes are on disk, and answers how it ended. Expected failures are facts; it rejects when
    * it is cancelled, when the store fails, or because of a bug; the first such rejection cancels everything else.
    */
-  perform(step: Step, cancel: { readonly signal: AbortSignal }): Promise<readonly FactBody[]>;
+  perform(step: Step, cancel: StepCancel): Promise<readonly FactBody[]>;
 }
+
+/** Milliseconds for which a cancelled engine waits for the answers of calls that were made. */
+const PATIENCE = 4_000;
 
 /**
  * Asks what may start, starts it, and asks again after every change, until nothing is under way and nothing is due.
@@ -45,7 +49,17 @@ export async function converge(options: EngineOptions): Promise<number> {
     machines: [],
     silence: () => undefined,
   };
-  cancelled.addEventListener('abort', bell.ring, { once: true });
+  const patience = new AbortController();
+  setMaxListeners(0, patience.signal);
+  let stopWaiting = (): void => undefined;
+  cancelled.addEventListener(
+    'abort',
+    () => {
+      stopWaiting = clock.after(PATIENCE, () => patience.abort(cancelled.reason));
+      bell.ring();
+    },
+    { once: true },
+  );
 
   function fail(error: unknown): void {
     if (!cancelled.aborted) broken = { error };
@@ -66,7 +80,7 @@ export async function converge(options: EngineOptions): Promise<number> {
     underWay += 1;
     journal
       .settled()
-      .then(() => options.perform(step, { signal: cancelled }))
+      .then(() => options.perform(step, { signal: cancelled, lenient: patience.signal }))
       .then((facts) => {
         for (const subject of subjects) busy.delete(subject);
         const recorded = journal.commit(facts);
@@ -130,6 +144,7 @@ export async function converge(options: EngineOptions): Promise<number> {
     await journal.settled();
   } finally {
     alarm.silence();
+    stopWaiting();
   }
   if (broken !== undefined) throw broken.error;
   return started;

@@ -56,6 +56,12 @@ export interface UpRequest {
   readonly readPlan: PlanReader;
 }
 
+export interface RepairRequest {
+  /** The plan as the deployment keeps it. */
+  readonly plan: Plan;
+  readonly readPlan: PlanReader;
+}
+
 export interface DownRequest {
   readonly deployment: string;
   /** The recorded plan; null with `skipTeardown`, when it cannot be read any more. */

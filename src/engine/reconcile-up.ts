@@ -84,6 +84,9 @@ function next(machine: Machine, service: Service, situation: Situation, out: Rec
         out.start.push({ kind: 'teardown', machine: name });
       else out.decide.push({ kind: 'condemn', machine: name });
       return;
+    case 'rebooting':
+      out.start.push({ kind: 'reboot', machine: name });
+      return;
     case 'none':
     case 'ready':
     case 'leaving':

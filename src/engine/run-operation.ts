@@ -10,6 +10,7 @@ import { createJournal } from './journal.ts';
 import type { OperationResult, Wiring } from './operation.ts';
 import { createContexts } from './contexts.ts';
 import { createDesired } from './desired.ts';
+import { createHealer } from './heal.ts';
 import { createRevisionBook } from './revision-book.ts';
 import type { Revision } from './revision.ts';
 import { revisionOf } from './revision.ts';
@@ -81,8 +82,10 @@ export async function runOperation(
   const desired = createDesired(context);
   const revise = (machine: Machine): Revision | null => {
     const service = contexts.serviceOf(machine);
-    return service === undefined || !machine.wanted ? null : revisionOf(machine, desired(machine, service));
+    if (service === undefined || !machine.wanted) return null;
+    return revisionOf(machine, desired(machine, service)) ?? (kind === 'repair' ? doubt(machine) : null);
   };
+  const healer = kind === 'repair' ? createHealer(state, contexts.serviceOf) : null;
   const revisions = createRevisionBook(plan);
   const running: Running = {
     journal,
@@ -117,7 +120,10 @@ export async function runOperation(
         situation: { batchLimit: (provider) => providers.get(provider).batchLimit, hasTeardown, revise },
         revisions,
         decide: (decision) => factsOf(decision, context),
-        perform: (step, cancel) => perform(step, contexts.of(step), cancel),
+        async perform(step, cancel) {
+          const facts = await perform(step, contexts.of(step), cancel);
+          return healer === null ? facts : healer.after(facts);
+        },
       });
     },
   };
@@ -135,4 +141,9 @@ export async function runOperation(
     await providers.close();
     await journal.commit([{ type: 'operation-ended', id, outcome }]);
   }
+}
+
+/** A machine that is ready as far as is known is looked at again, from its provider's answer on. */
+function doubt({ name, stage }: Machine): Revision | null {
+  return stage === 'ready' ? { machine: name, to: 'connect', cause: 'it is looked at again' } : null;
 }

@@ -13,6 +13,7 @@ export type Step =
   | { readonly kind: 'bootstrap'; readonly machine: string }
   | { readonly kind: 'verify'; readonly machine: string }
   | { readonly kind: 'teardown'; readonly machine: string }
+  | { readonly kind: 'reboot'; readonly machine: string }
   /** Gives the machine the labels of the plan at its provider. */
   | { readonly kind: 'label'; readonly machine: string }
   /** One terminating call, and the wait until the provider confirms the end of each. */
@@ -57,6 +58,7 @@ export function subjectsOf(step: Step): readonly string[] {
     case 'bootstrap':
     case 'verify':
     case 'teardown':
+    case 'reboot':
     case 'label':
       return [machineSubject(step.machine)];
   }

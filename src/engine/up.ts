@@ -37,7 +37,11 @@ export async function up(
   return await runOperation(wiring, start, (running) => bringUp(running, plan));
 }
 
-async function bringUp(running: Running, plan: Plan) {
+/** Converges to the plan, unless there is nothing to do. */
+export async function bringUp(
+  running: Running,
+  plan: Plan,
+): Promise<{ readonly succeeded: boolean; readonly worked: boolean }> {
   const { state } = running.journal;
   const goal = { kind: 'up', plan } as const;
   if (!running.hasWork(goal)) return { succeeded: isUp(running), worked: false };

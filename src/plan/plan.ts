@@ -72,6 +72,8 @@ export interface Service {
   /** Milliseconds, per try. */
   readonly timeouts: Timeouts;
   readonly attempts: { readonly launch: number; readonly bootstrap: number };
+  /** Rounds in which `repair` tries to heal a machine. */
+  readonly repair: { readonly attempts: number };
   /** How many machines a changed plan may take at the same time; null: all of them. */
   readonly update: { readonly maxUnavailable: number } | null;
   /** True when image, labels or options mention `self.name` or `self.index`: one machine a launching call. */

@@ -54,6 +54,7 @@ export function readService(
     labels: readTemplates(reading, key('labels')),
     timeouts,
     attempts,
+    repair: { attempts: readWhole(reading, child(key('repair'), 'attempts'), TRIES) ?? 2 },
     update: readUpdate(reading, key('update'), count.max),
     ...derived,
   };

@@ -41,6 +41,7 @@ function collect(key: string, value: Node, add: Add): void {
     case 'count':
     case 'timeouts':
     case 'attempts':
+    case 'repair':
     case 'update': {
       add('plan', value, ...leaves(value));
       return;

@@ -396,6 +396,8 @@ function revise(machine: Machine, { to, cause }: Extract<Fact, { type: 'machine-
   switch (to) {
     case 'replace':
       return { ...base, stage: 'replacing' };
+    case 'reboot':
+      return { ...base, stage: 'rebooting' };
     case 'connect':
       return { ...base, stage: 'launched' };
     case 'bootstrap':

@@ -10,6 +10,7 @@ export function machineState(machine: Machine): MachineState {
       return 'pending';
     case 'requested':
     case 'launched':
+    case 'rebooting':
       return 'launching';
     case 'running':
       return 'connecting';

@@ -205,12 +205,14 @@ function aboutMachine(machine: Machine, choice: number): readonly FactBody[] {
         { type: 'instances-gone', ids: machine.id === null ? [] : [machine.id] },
         fails('terminate'),
       ];
+    case 'rebooting':
+      return [...ways, { type: 'machine-revised', machine: name, generation, to: 'connect', cause: 'rebooted' }];
     case 'replacing':
       return [...ways, { type: 'instance-condemned', machine: name, generation, cause: 'its image changed' }];
     case 'ready':
       return [
         ...ways,
-        ...(['replace', 'connect', 'bootstrap', 'verify'] as const).map((to): FactBody => ({
+        ...(['replace', 'reboot', 'connect', 'bootstrap', 'verify'] as const).map((to): FactBody => ({
           type: 'machine-revised',
           machine: name,
           generation,

@@ -79,6 +79,9 @@ export interface FakeCloud extends Provider {
   /** Asked before each call what goes wrong with it; null: nothing. */
   fault: (call: Call) => CloudFault | null;
   capacity: number;
+  canReboot: boolean;
+  /** Ids for which a reboot was asked, in order. */
+  readonly rebooted: string[];
   readonly undying: Set<string>;
   readonly stillborn: Set<string>;
   refuse(times: number, retryAfter: number | null): void;
@@ -192,6 +195,8 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     prepared: new Set(),
     fault: () => null,
     capacity: Infinity,
+    canReboot: true,
+    rebooted: [],
     undying: new Set(),
     stillborn: new Set(),
     alive: () => instances.filter(isAlive).map(({ name }) => name),
@@ -219,7 +224,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     label: (labels, { signal }) => call('label', signal, () => label(labels)),
     stop: power,
     start: power,
-    reboot: power,
+    reboot: (ids, { signal }) => call('reboot', signal, () => reboot(ids)),
     list: ({ uuid }, { signal }) =>
       call('list', signal, () =>
         instances
@@ -280,6 +285,14 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
       if (!isUndying) cloud.end(id);
     }
     return all;
+  }
+
+  function reboot(ids: readonly string[]): ReadonlyMap<string, PowerAnswer> {
+    for (const id of ids) cloud.rebooted.push(id);
+    const answer: PowerAnswer = cloud.canReboot
+      ? { kind: 'accepted' }
+      : { kind: 'cannot', why: 'the fake cloud reboots nothing' };
+    return new Map(ids.map((id) => [id, answer]));
   }
 
   function label(

@@ -6,6 +6,7 @@ import { down } from '../../src/engine/down.ts';
 import type { EngineEvent, OperationResult, Wiring } from '../../src/engine/operation.ts';
 import { silentLogs } from '../../src/engine/silent-logs.ts';
 import type { OperationKind } from '../../src/fact.ts';
+import { repair } from '../../src/engine/repair.ts';
 import type { PlanReader } from '../../src/engine/retired.ts';
 import { up } from '../../src/engine/up.ts';
 import { formatProblems } from '../../src/plan/diagnostic.ts';
@@ -41,6 +42,7 @@ export interface Harness extends AsyncDisposable {
   /** Writes a file beside the plan; executable when it begins with `#!`. */
   file(path: string, text: string): Promise<void>;
   up(plan: Plan, signal?: AbortSignal): Promise<OperationResult>;
+  repair(plan: Plan): Promise<OperationResult>;
   down(plan: Plan, options?: { readonly skipTeardown?: boolean }): Promise<OperationResult>;
   /** One operation in a process of its own, over a store of its own, which is killed at that point. */
   process(kind: OperationKind, plan: Plan, at?: KillPoint | null): Promise<ProcessEnd>;
@@ -127,6 +129,8 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       if (plan === null) throw new Error(formatProblems(problems));
       return plan;
     },
+    repair: (plan) =>
+      repair(wiring, { plan, readPlan: recorded(plan.deployment) }, { signal: new AbortController().signal }),
     up: (plan, signal = new AbortController().signal) =>
       up(wiring, { plan, adopt: false, readPlan: recorded(plan.deployment) }, { signal }),
     down: (plan, { skipTeardown = false } = {}) =>

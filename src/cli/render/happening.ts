@@ -129,6 +129,7 @@ const DONE = {
 
 const REVISED = {
   replace: 'to be replaced',
+  reboot: 'to be rebooted',
   connect: 'to be connected again',
   bootstrap: 'to be bootstrapped again',
   verify: 'to be verified again',

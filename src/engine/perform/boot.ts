@@ -1,6 +1,6 @@
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
-import type { Observation } from '../../providers/provider.ts';
+import type { InstanceState, Observation } from '../../providers/provider.ts';
 import { sshParts } from '../desired.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
@@ -34,7 +34,7 @@ export async function boot(
     const why = observation.reason === null ? '' : `: ${observation.reason}`;
     const failure = failureOf(
       'launch',
-      'lost',
+      GONE.has(observation.state) ? 'lost' : 'error',
       `The machine is "${observation.state}" at the provider${why}`,
     );
     return relaunchOrGiveUp(machine, failure, { startedAt, context });
@@ -45,6 +45,8 @@ export async function boot(
   const made = sshParts(service.ssh, context.scopes.connect(service, machine), print);
   return [{ type: 'machine-running', machine: name, generation, addresses, access, made }];
 }
+
+const GONE: ReadonlySet<InstanceState> = new Set(['terminating', 'terminated', 'unknown']);
 
 function isOver({ state }: Observation): boolean {
   return state !== 'pending';

@@ -32,6 +32,11 @@ export interface Cancel {
   readonly signal: AbortSignal;
 }
 
+/** How a step is cancelled: a call that was made is waited for a little longer, because its answer may cost money. */
+export interface StepCancel extends Cancel {
+  readonly lenient: AbortSignal;
+}
+
 /** A failure with what it usually has. */
 export function failureOf(
   step: StepKind,

@@ -2,14 +2,14 @@ import type { Batch, FactBody, StepFailure } from '../../fact.ts';
 import { reveal } from '../../sensitive.ts';
 import type { LaunchRequest } from '../../providers/provider.ts';
 import { ProviderError } from '../../providers/provider.ts';
-import type { Cancel, PerformContext } from './context.ts';
+import type { Cancel, PerformContext, StepCancel } from './context.ts';
 import { failureOf, machineOf, messageOf } from './context.ts';
 
 /** Makes the launching call of a recorded batch, or repeats it: its token makes both the same. */
 export async function launch(
   number: number,
   context: PerformContext,
-  cancel: Cancel,
+  cancel: StepCancel,
 ): Promise<readonly FactBody[]> {
   const batch = batchOf(number, context);
   const provider = context.provider(batch.provider);
@@ -24,7 +24,7 @@ export async function launch(
   const request = JSON.parse(reveal(batch.request)) as LaunchRequest;
   try {
     const answer = await context.calls.run(
-      () => provider.launch({ token, machines, min, request }, cancel),
+      () => provider.launch({ token, machines, min, request }, { signal: cancel.lenient }),
       cancel,
     );
     if (answer.kind === 'refused')

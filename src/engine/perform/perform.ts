@@ -8,10 +8,11 @@ import type { Step } from '../step.ts';
 import { boot } from './boot.ts';
 import { bootstrap } from './bootstrap.ts';
 import { connect } from './connect.ts';
-import type { Cancel, PerformContext } from './context.ts';
+import type { Cancel, PerformContext, StepCancel } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { find, launch } from './launch.ts';
 import { label } from './label.ts';
+import { reboot } from './reboot.ts';
 import { teardown } from './teardown.ts';
 import { terminate } from './terminate.ts';
 import { verify } from './verify.ts';
@@ -23,7 +24,7 @@ import { verify } from './verify.ts';
 export async function perform(
   step: Step,
   context: PerformContext,
-  cancel: Cancel,
+  cancel: StepCancel,
 ): Promise<readonly FactBody[]> {
   switch (step.kind) {
     case 'launch':
@@ -42,6 +43,8 @@ export async function perform(
       return guarded('verify', step.machine, verify, context, cancel);
     case 'teardown':
       return guarded('teardown', step.machine, teardown, context, cancel);
+    case 'reboot':
+      return guarded('launch', step.machine, reboot, context, cancel);
     case 'label':
       return guarded('launch', step.machine, label, context, cancel);
   }

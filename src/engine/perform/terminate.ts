@@ -4,7 +4,7 @@ import type { Failure } from '../../failure.ts';
 import type { Instance } from '../../machine.ts';
 import type { Observation } from '../../providers/provider.ts';
 import { ProviderError } from '../../providers/provider.ts';
-import type { Cancel, PerformContext } from './context.ts';
+import type { PerformContext, StepCancel } from './context.ts';
 import { failureOf, messageOf } from './context.ts';
 
 /**
@@ -15,7 +15,7 @@ export async function terminate(
   providerName: string,
   ids: readonly string[],
   context: PerformContext,
-  cancel: Cancel,
+  cancel: StepCancel,
 ): Promise<readonly FactBody[]> {
   const { clock } = context.wiring;
   const startedAt = clock.now();
@@ -36,7 +36,10 @@ export async function terminate(
   let pause = 250;
   for (;;) {
     try {
-      const answers = await context.calls.run(() => provider.terminate(ids, cancel), cancel);
+      const answers = await context.calls.run(
+        () => provider.terminate(ids, { signal: cancel.lenient }),
+        cancel,
+      );
       for (const [id, answer] of answers) if (answer.kind === 'cannot') refused.set(id, answer.why);
       break;
     } catch (error) {

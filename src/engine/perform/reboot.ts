@@ -1,0 +1,37 @@
+import type { FactBody } from '../../fact.ts';
+import type { Cancel, PerformContext } from './context.ts';
+import { failureOf, machineOf } from './context.ts';
+
+/** Has the provider reboot a machine, which then has to be reached anew. */
+export async function reboot(
+  name: string,
+  context: PerformContext,
+  cancel: Cancel,
+): Promise<readonly FactBody[]> {
+  const machine = machineOf(context.journal, name);
+  const { id, generation, cause } = machine;
+  if (id === null) throw new Error(`Machine "${name}" has no instance. This is a bug in plan.`);
+  const provider = context.provider(machine.provider);
+  const startedAt = context.wiring.clock.now();
+  context.wiring.connections.release(id);
+  const answers = await context.calls.run(() => provider.reboot([id], cancel), cancel);
+  const answer = answers.get(id);
+  if (answer?.kind === 'accepted')
+    return [
+      {
+        type: 'machine-revised',
+        machine: name,
+        generation,
+        to: 'connect',
+        cause: cause ?? 'it was rebooted',
+      },
+    ];
+  const failure = failureOf(
+    'launch',
+    'refused',
+    `Cannot reboot: ${answer?.why ?? 'the provider gave no answer'}`,
+  );
+  const failed = { failure, gaveUp: true, retryAt: null };
+  const attempt = machine.attempts.launch ?? 1;
+  return [{ type: 'step-failed', machine: name, generation, step: 'launch', attempt, startedAt, failed }];
+}

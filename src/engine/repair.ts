@@ -1,0 +1,27 @@
+import { UsageError } from '../errors.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { OperationResult, RepairRequest, Wiring } from './operation.ts';
+import { retiredPlans } from './retired.ts';
+import { runOperation } from './run-operation.ts';
+import { bringUp } from './up.ts';
+
+/**
+ * Looks at every machine, level by level: asks its provider, connects, verifies; heals by the least that works what
+ * does not pass, then those that depended on it. A machine that verifies is not touched. Rejects as `up` does.
+ */
+export async function repair(
+  wiring: Wiring,
+  { plan, readPlan }: RepairRequest,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<OperationResult> {
+  const holder = { owner: wiring.owner, operation: 'repair' } as const;
+  await using lock = await wiring.store.lock(plan.deployment, holder, {
+    timeout: wiring.lockTimeout,
+    signal,
+  });
+  const state = await wiring.store.load(plan.deployment);
+  if (state === null) throw new UsageError(`There is no deployment "${plan.deployment}"`);
+  const retired: ReadonlyMap<string, Plan> = await retiredPlans(state, plan, readPlan);
+  const start = { kind: 'repair', state, plan, retired, skipTeardown: false, signal } as const;
+  return await runOperation(wiring, start, (running) => bringUp(running, plan));
+}
