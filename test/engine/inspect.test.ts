@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { inspect } from '../../src/engine/inspect.ts';
+import { createHarness } from '../support/harness.ts';
+
+const STACK = `
+version: 1
+name: stack
+levels:
+  - name: app
+    services:
+      web: { count: 5, bootstrap: { run: "true" }, verify: { run: "true", interval: 1s } }
+`;
+
+describe('inspect()', () => {
+  it('tells what is true now of every machine, in one limit for all, and changes nothing', async () => {
+    let isBroken = false;
+    await using harness = await createHarness({
+      behave: (machine, step) => ({ exitCode: isBroken && machine === 'web-3' && step === 'verify' ? 1 : 0 }),
+    });
+    const plan = await harness.plan(STACK);
+    const { state } = await harness.up(plan);
+    isBroken = true;
+    harness.cloud.end('i-1');
+    harness.machines.unreachable.add('i-2').add('i-3');
+    const before = { facts: harness.events.length, instances: harness.cloud.instances.length };
+    const started = harness.clock.now();
+    const { signal } = new AbortController();
+    const findings = await inspect(harness.wiring, { plan, state, limit: 10_000 }, { signal });
+    expect(findings.map(({ machine, failure }) => `${machine}: ${failure?.message ?? 'fine'}`)).toEqual([
+      'web-0: The machine is "terminated" at the provider',
+      'web-1: Cannot reach the machine: connect ECONNREFUSED i-2',
+      'web-2: Cannot reach the machine: connect ECONNREFUSED i-3',
+      'web-3: Its checks did not pass in time',
+      'web-4: fine',
+    ]);
+    expect(harness.clock.now() - started).toBeLessThan(11_000);
+    expect(harness.events.length).toBe(before.facts);
+    expect(harness.cloud.instances.length).toBe(before.instances);
+    expect((await harness.store.load('stack'))?.machines.get('web-0')?.stage).toBe('ready');
+  });
+
+  it('says so of every machine when the provider cannot be asked', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(STACK);
+    const { state } = await harness.up(plan);
+    harness.cloud.break('describe');
+    const { signal } = new AbortController();
+    const findings = await inspect(harness.wiring, { plan, state, limit: 10_000 }, { signal });
+    expect(new Set(findings.map(({ failure }) => failure?.message))).toEqual(
+      new Set(['Cannot ask the provider: the fake cloud does not answer "describe"']),
+    );
+  });
+});
