@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { OperationKind } from '../../src/fact.ts';
-import type { Plan } from '../../src/plan/plan.ts';
-import { servicesOf } from '../../src/plan/plan.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
 import type { Harness } from '../support/harness.ts';
 import { createHarness } from '../support/harness.ts';
@@ -96,19 +94,17 @@ function expectNothing({ cloud }: Harness, state: DeploymentState): void {
   );
 }
 
-/** Every bootstrap ran once per machine and generation, and was told of all that it may know. */
-function expectBootstrapsOnce({ machines }: Harness): void {
+/** What was bootstrapped: machine, generation, and what it was told; nothing twice. */
+function bootstraps({ machines }: Harness): readonly string[] {
   const runs = machines.executions
     .filter(({ step }) => step === 'bootstrap')
-    .map(({ machine, generation }) => `${machine} ${generation}`);
+    .map(({ machine, generation, run }) => {
+      const told = Object.entries(run.env).filter(([name]) => !name.startsWith('PLAN_'));
+      return `${machine} ${generation} ${told.map(([name, value]) => `${name}=${value}`).join(' ')}`;
+    })
+    .sort();
   expect(runs.filter((run, i) => runs.indexOf(run) !== i)).toEqual([]);
-}
-
-function bootstrapsOf(plan: Plan): number {
-  return servicesOf(plan).reduce(
-    (sum, { bootstrap, count }) => sum + (bootstrap === null ? 0 : count.max),
-    0,
-  );
+  return runs;
 }
 
 /** Runs a scenario with a kill, and lets the world go on for a while before the next command. */
@@ -118,61 +114,53 @@ async function survive({ store, before, killed, after }: Scenario, at: KillPoint
   const [kind, text] = killed;
   const plan = await harness.plan(text);
   const cut = await harness.process(kind, plan, at);
-  if (at === null) return { cut, final: cut.result === null ? [] : settled(cut.result.state) };
+  const bootstrapped = bootstraps(harness);
+  if (at === null) return { cut, final: cut.result === null ? [] : settled(cut.result.state), bootstrapped };
   await harness.clock.sleep(pause, { signal: new AbortController().signal });
   const isRecorded = (await harness.store.load(plan.deployment)) !== null;
   if (after === 'down' && !isRecorded) {
     await expect(harness.process('down', plan)).rejects.toThrow('There is no deployment');
     expect(harness.cloud.instances).toEqual([]);
-    return { cut, final: [] };
+    return { cut, final: [], bootstrapped };
   }
   const { result } = await harness.process(after, plan);
   if (result === null) throw new Error('The second process was killed');
   expect(result.outcome).toBe('succeeded');
-  expectBootstrapsOnce(harness);
   if (after === 'down') expectNothing(harness, result.state);
   else {
     expectAccounted(harness, result.state);
     const again = await harness.process('up', plan);
     expect(again.result?.worked).toBe(false);
-    if (before.length === 0)
-      expect(harness.machines.executions.filter(({ step }) => step === 'bootstrap').length).toBe(
-        bootstrapsOf(plan),
-      );
   }
-  return { cut, final: settled(result.state) };
+  return { cut, final: settled(result.state), bootstrapped: bootstraps(harness) };
 }
 
+const MOMENTS = ['before', 'during', 'after'] as const;
+/** Milliseconds until the next command: scripts still run, have ended, or their time is over long since. */
 const PAUSES = [0, 60_000, 7_200_000];
 
-/** Kills right before and right after everything that the killed operation does when it is not killed. */
+/** Kills around everything that the killed operation does when it is not killed. Answers how often. */
 async function surviveEveryKill(scenario: Scenario, only: (deed: string) => boolean): Promise<number> {
   const whole = await survive(scenario, null, 0);
+  const [kind, text] = scenario.killed;
   const goal =
-    scenario.after === scenario.killed[0]
-      ? whole.final
-      : (
-          await survive(
-            { ...scenario, before: [], killed: [scenario.after, scenario.killed[1]] },
-            null,
-            0,
-          ).catch(() => ({ final: [] as readonly string[] }))
-        ).final;
+    kind === 'up' ? whole : await survive({ ...scenario, before: [], killed: ['up', text] }, null, 0);
   const problems: string[] = [];
   let count = 0;
   for (const [i, deed] of whole.cut.deeds.entries()) {
     if (!only(deed)) continue;
-    for (const moment of ['before', 'after'] as const) {
+    for (const moment of MOMENTS) {
+      if (moment === 'during' && !deed.startsWith('cloud')) continue;
       count += 1;
       const pause = PAUSES[count % PAUSES.length] ?? 0;
       try {
-        const { cut, final } = await survive(scenario, { nth: i + 1, moment }, pause);
-        if (cut.result !== null) throw new Error('it was not killed');
-        if (scenario.after === 'up') expect(final).toEqual(goal);
+        const { cut, final, bootstrapped } = await survive(scenario, { nth: i + 1, moment }, pause);
+        expect(cut.result).toBeNull();
+        if (scenario.after === 'up') expect(final).toEqual(goal.final);
+        if (scenario.after === 'up' && kind === 'up') expect(bootstrapped).toEqual(goal.bootstrapped);
       } catch (error) {
-        problems.push(
-          `${moment} ${i + 1} "${deed}", ${pause} ms later: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        const message = error instanceof Error ? error.message : String(error);
+        problems.push(`${moment} ${i + 1} "${deed}", ${pause} ms later: ${message}`);
       }
     }
   }

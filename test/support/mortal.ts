@@ -6,12 +6,15 @@ import type { Provider } from '../../src/providers/provider.ts';
 import type { DeploymentState, Touched } from '../../src/state/deployment-state.ts';
 import type { Store } from '../../src/state/store.ts';
 
-/** Where a process is killed: right before or right after the nth thing that it does, counted from 1. */
+/**
+ * Where a process is killed: right before or right after the nth thing that it does, counted from 1, or while that is
+ * on its way.
+ */
 export interface KillPoint {
   readonly nth: number;
   /** Count only what begins with this, such as `cloud launch`. */
   readonly of?: string;
-  readonly moment: 'before' | 'after';
+  readonly moment: 'before' | 'during' | 'after';
 }
 
 /**
@@ -121,9 +124,9 @@ function createLife(at: KillPoint | null): Mortality {
       if (at === null || !name.startsWith(at.of ?? '')) return ask(effect);
       counted += 1;
       if (counted !== at.nth) return ask(effect);
-      if (at.moment === 'after') {
+      if (at.moment !== 'before') {
         const over = effect().catch(() => undefined);
-        if (!goesOn) await over;
+        if (at.moment === 'after' && !goesOn) await over;
       }
       kill();
       return never();
