@@ -84,9 +84,12 @@ function openAndTouch(path: string): Database {
   }
 }
 
+/** True where SQLite cannot make, or enlarge, the files that it has beside a database. */
 function isForbidden(error: unknown): boolean {
-  const code = sqliteCode(error);
-  return code?.startsWith('SQLITE_CANTOPEN') === true || code?.startsWith('SQLITE_READONLY') === true;
+  const code = sqliteCode(error) ?? '';
+  return ['SQLITE_CANTOPEN', 'SQLITE_READONLY', 'SQLITE_FULL', 'SQLITE_IOERR_SHM'].some((kind) =>
+    code.startsWith(kind),
+  );
 }
 
 /** True when there are transactions that are not in the main file yet. */

@@ -25,10 +25,12 @@ function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'syscall' in error && 'code' in error ? String(error.code) : undefined;
 }
 
+/** The file that cannot be enlarged is the index beside a write-ahead log. */
+const FULL: ReadonlySet<string> = new Set(['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT']);
 const RIGHTS = 'Check who owns the state directory and its rights, or choose another one with --state-dir.';
 
 function explain(code: string): readonly [state: string, hint: string] | undefined {
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT')
+  if (FULL.has(code))
     return [
       'the disk is full',
       'Make room on it and run the command again: it goes on from what is recorded.',
