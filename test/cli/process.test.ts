@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
 import { jsonLines, plan, workspace } from './command.ts';
+import type { Program } from './program.ts';
+import { startProgram } from './program.ts';
 
 const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 
@@ -19,45 +20,32 @@ levels:
         bootstrap: { run: 'echo "asleep"; sleep 60' }
 `;
 
+const MANY = `
+version: 1
+name: many
+levels:
+  - name: only
+    services:
+      sleeper:
+        count: 60
+        bootstrap: { run: 'echo "asleep"; sleep 60' }
+  - name: above
+    services:
+      never: { count: 2 }
+`;
+
 let space: Awaited<ReturnType<typeof workspace>>;
 
-interface Started {
-  readonly stderr: () => string;
-  readonly stdout: () => string;
-  kill(signal: NodeJS.Signals): void;
-  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  /** Resolves once stderr holds this text. */
-  says(text: string): Promise<void>;
-}
-
-function start(...argv: string[]): Started {
-  const child = spawn(process.execPath, [MAIN, ...argv], {
-    cwd: space.path,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const out = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (chunk: string) => (out[name] += chunk));
-  return {
-    stdout: () => out.stdout,
-    stderr: () => out.stderr,
-    kill: (signal) => child.kill(signal),
-    ended: once(child, 'close').then(([code, signal]) => ({
-      code: code as number | null,
-      signal: signal as NodeJS.Signals | null,
-    })),
-    async says(wanted) {
-      while (!out.stderr.includes(wanted)) await once(child.stderr, 'data');
-    },
-  };
+function start(...argv: string[]): Program {
+  return startProgram(space.path, argv);
 }
 
 beforeAll(async () => {
-  space = await workspace({ 'slow.yml': SLOW });
+  space = await workspace({ 'slow.yml': SLOW, 'many.yml': MANY });
 });
 
 afterAll(async () => {
-  await plan(['down', '--yes', 'slow', 'slower'], { cwd: space.path });
+  await plan(['down', '--yes', 'slow', 'slower', 'many'], { cwd: space.path });
   await space[Symbol.asyncDispose]();
 });
 
@@ -109,6 +97,41 @@ describe('the plan process', () => {
       type: 'operation-ended',
       outcome: 'interrupted',
     });
+  });
+
+  it('ends following when the process of the operation is killed, and status says that it broke off', async () => {
+    const up = start('up', 'slow.yml', '-v');
+    await up.says('asleep');
+    const followers = [
+      start('logs', 'sleeper-0', '-d', 'slow', '--follow'),
+      start('events', 'slow', '--follow', '--json', '--since', '1h'),
+    ];
+    await until(() => followers.every(({ stdout }) => /asleep|step-started/.test(stdout())));
+    expect((await plan(['status', 'slow'], { cwd: space.path })).stdout).toMatch(
+      /up by [^ ]+: under way, began/,
+    );
+    up.kill('SIGKILL');
+    for (const follower of followers) {
+      expect(await follower.ended).toEqual({ code: 0, signal: null });
+      expect(follower.stderr()).toMatch(/^The up by [^ ]+ broke off: its process is gone\.\n$/);
+    }
+    const status = await plan(['status', 'slow'], { cwd: space.path });
+    expect(status.stdout).toMatch(/up by [^ ]+: broke off, its process is gone, began [^ ]+ ago\n/);
+    expect(status.code).toBe(1);
+  });
+
+  it('says within five seconds of an interrupt what of many machines still runs', async () => {
+    const up = start('up', 'many.yml', '-v');
+    await up.says('sleeper-59  bootstrap | asleep');
+    const before = Date.now();
+    up.kill('SIGINT');
+    expect(await up.ended).toEqual({ code: 130, signal: null });
+    expect(Date.now() - before).toBeLessThan(5_000);
+    expect(up.stderr()).toMatch(
+      /Interrupted: [^\n]*\nStill running: 60 machines \(sleeper-0, [^\n]* and 48 more\)\nNext: plan up many\.yml\n/,
+    );
+    const status = await plan(['status', 'many'], { cwd: space.path });
+    expect(status.stdout).toMatch(/up by [^ ]+: interrupted, ended [^ ]+ ago\npending: above\n/);
   });
 
   it('survives a reader that closes its end of the pipe', async () => {
