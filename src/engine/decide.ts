@@ -5,12 +5,12 @@ import { TemplateError } from '../plan/template.ts';
 import { launchMade } from './desired.ts';
 import { launchRequest } from './launch-request.ts';
 import { bootstrapParts, verifyParts } from './made.ts';
-import type { PerformContext } from './perform/context.ts';
 import { failureOf, machineOf } from './perform/context.ts';
+import type { PlanContext } from './plan-context.ts';
 import type { Decision } from './step.ts';
 
 /** The facts that a decision amounts to. */
-export function factsOf(decision: Decision, context: PerformContext): readonly FactBody[] {
+export function factsOf(decision: Decision, context: PlanContext): readonly FactBody[] {
   const { journal } = context;
   switch (decision.kind) {
     case 'request':
@@ -64,7 +64,7 @@ export function factsOf(decision: Decision, context: PerformContext): readonly F
 /** The record of a launching call that is about to be made: complete and resolved. */
 function requestFacts(
   decision: Extract<Decision, { kind: 'request' }>,
-  context: PerformContext,
+  context: PlanContext,
 ): readonly FactBody[] {
   const { journal } = context;
   const { state } = journal;
@@ -119,7 +119,7 @@ function requestFacts(
 function madeWithout(
   step: 'bootstrap' | 'verify' | 'teardown',
   machine: Machine,
-  context: PerformContext,
+  context: PlanContext,
 ): { readonly made?: Parts } {
   if (step === 'teardown') return {};
   const { scopes, wiring } = context;

@@ -5,12 +5,12 @@ import { TemplateError, render } from '../plan/template.ts';
 import { launchRequest } from './launch-request.ts';
 import type { Fingerprint } from './made.ts';
 import { bootstrapParts, launchParts, verifyParts } from './made.ts';
-import type { PerformContext } from './perform/context.ts';
+import type { PlanContext } from './plan-context.ts';
 
 /** What the plan would make a machine with now; a part that cannot be rendered yet is null. */
 export type Desired = (machine: Machine, service: Service) => Made;
 
-export function createDesired(context: PerformContext): Desired {
+export function createDesired(context: PlanContext): Desired {
   const print: Fingerprint = (text) => context.wiring.store.fingerprint(text);
   const launches = new Map<string, Pick<Made, 'launch' | 'labels'>>();
 
@@ -38,7 +38,7 @@ export function createDesired(context: PerformContext): Desired {
 export function launchMade(
   service: Service,
   machines: readonly string[],
-  context: PerformContext,
+  context: PlanContext,
 ): Pick<Made, 'launch' | 'labels'> {
   const print: Fingerprint = (text) => context.wiring.store.fingerprint(text);
   const request = launchRequest(service, machines, context);

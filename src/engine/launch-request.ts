@@ -4,14 +4,14 @@ import type { Service, TemplateTree } from '../plan/plan.ts';
 import type { Scope, Template } from '../plan/template.ts';
 import { render } from '../plan/template.ts';
 import type { LaunchRequest } from '../providers/provider.ts';
-import type { PerformContext } from './perform/context.ts';
 import { machineOf } from './perform/context.ts';
+import type { PlanContext } from './plan-context.ts';
 
 /** What a service asks of its provider for these machines. Throws `TemplateError`. */
 export function launchRequest(
   service: Service,
   machines: readonly string[],
-  context: PerformContext,
+  context: PlanContext,
 ): LaunchRequest {
   const { state } = context.journal;
   const only = service.launchesOneByOne

@@ -18,7 +18,7 @@ export interface Scopes {
   ready(service: Service, machine: Machine): Scope;
 }
 
-export function createScopes(plan: Plan, journal: Journal): Scopes {
+export function createScopes(plan: Plan, journal: Pick<Journal, 'state' | 'version'>): Scopes {
   const inputs: Record<string, Scalar> = {};
   for (const [name, { value }] of Object.entries(plan.inputs)) if (value !== undefined) inputs[name] = value;
   const deployment = { name: plan.deployment };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { OperationError, UsageError } from '../errors.ts';
-import type { FactBody, PlanRecord } from '../fact.ts';
+import type { FactBody } from '../fact.ts';
 import { machineName } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import type { LaunchRequest } from '../providers/provider.ts';
@@ -11,6 +11,7 @@ import { launchRequest } from './launch-request.ts';
 import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, UpRequest, Wiring } from './operation.ts';
+import { halfDown, planRecord } from './plan-record.ts';
 import { retiredPlans } from './retired.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
@@ -88,17 +89,7 @@ async function recordPlan(
   const onRecorded = (fact: Parameters<Parameters<typeof createJournal>[0]['onRecorded']>[0]): void =>
     wiring.observe({ type: 'fact', fact }, state);
   const journal = createJournal({ state, store: wiring.store, clock: wiring.clock, onRecorded });
-  const record: PlanRecord = {
-    digest: plan.digest,
-    path: plan.path,
-    name: plan.name,
-    inputs: recordedInputs(plan),
-    archive: await wiring.store.saveSources(plan.sources),
-    levels: plan.levels.map(({ name, services }) => ({
-      name,
-      services: services.map(({ name: service, provider, count }) => ({ name: service, provider, ...count })),
-    })),
-  };
+  const record = planRecord(plan, await wiring.store.saveSources(plan.sources));
   const isNew =
     JSON.stringify(state.plan) !== JSON.stringify(record) ||
     [...state.machines.values()].some(({ stage }) => stage === 'gone');
@@ -110,25 +101,6 @@ async function recordPlan(
   // In the same transaction, for which it does not wait.
   await Promise.all([recorded, journal.commit(halfDown(state))]);
   return state;
-}
-
-/**
- * Machines that the plan asks for and that a `down` or an earlier plan had begun to end: nobody knows what their
- * teardown left, so their instances go on leaving and their names begin anew.
- */
-function halfDown({ machines }: DeploymentState): readonly FactBody[] {
-  return [...machines.values()].flatMap(({ name, generation, id, wanted, stage, attempts }) => {
-    const isOnItsWay = stage === 'leaving' || (attempts.teardown ?? 0) > 0;
-    if (!wanted || id === null || stage === 'gone' || !isOnItsWay) return [];
-    return [{ type: 'instance-condemned', machine: name, generation, cause: 'its teardown had begun' }];
-  });
-}
-
-function recordedInputs(plan: Plan): Readonly<Record<string, string>> {
-  const given = Object.entries(plan.inputs).filter(
-    ([, input]) => input.given && !input.sensitive && input.value !== undefined,
-  );
-  return Object.fromEntries(given.map(([name, { value }]) => [name, String(value)]));
 }
 
 /** Asks every provider for the problems that can be seen before a launch. Throws `OperationError` with all of them. */

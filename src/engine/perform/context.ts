@@ -52,7 +52,7 @@ export function messageOf(error: unknown): string {
 }
 
 /** The machine of a step. A step for a name that is not recorded is a bug. */
-export function machineOf(journal: Journal, name: string): Machine {
+export function machineOf(journal: Pick<Journal, 'state'>, name: string): Machine {
   const machine = journal.state.machines.get(name);
   if (machine === undefined) throw new Error(`There is no machine "${name}". This is a bug in plan.`);
   return machine;

@@ -1,0 +1,28 @@
+import type { RevisionKind } from '../fact.ts';
+
+/** What `up` would do to one machine. */
+export interface Difference {
+  readonly machine: string;
+  readonly service: string;
+  readonly level: string;
+  /** `continue`: it goes on from where it stopped. The kinds of revision: done again, on what is there. */
+  readonly action: 'launch' | 'continue' | 'label' | 'terminate' | RevisionKind;
+  /** `env DB changed: db-0 is replaced`. */
+  readonly cause: string;
+  /** It depends on what is not known yet, and may turn out not to be needed. */
+  readonly conditional: boolean;
+  /** A teardown script runs before the machine goes. */
+  readonly teardown: boolean;
+  /** The machine's end was begun by an earlier operation. */
+  readonly begun: boolean;
+}
+
+export interface Forecast {
+  readonly deployment: string;
+  /** Names of the plan's levels, in order. */
+  readonly levels: readonly string[];
+  /** In the order of levels, services and numbers; what the plan does not ask for any more is last, as it goes last. */
+  readonly differences: readonly Difference[];
+  /** The plan is not the recorded one, though no machine is any different. */
+  readonly recordedOnly: boolean;
+}
