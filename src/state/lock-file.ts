@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database } from './database.ts';
 import { isBusy, openDatabase } from './database.ts';
@@ -18,7 +18,7 @@ export function tryLockFile(path: string): LockFile | undefined {
   createEmpty(path);
   const opened = identity(path);
   if (opened === undefined) return undefined;
-  const db = openExisting(path, { readonly: false });
+  const db = openUnmoved(path, opened, { readonly: false });
   if (db === undefined) return undefined;
   try {
     // A journal would be a file beside it, which the next holder would take for the sign of a crash.
@@ -28,7 +28,7 @@ export function tryLockFile(path: string): LockFile | undefined {
     if (identity(path) === opened) return { release: () => release(db, path, opened) };
   } catch (error) {
     db.close();
-    if (isBusy(error)) return undefined;
+    if (isBusy(error) || identity(path) !== opened) return undefined;
     throw error;
   }
   db.close();
@@ -37,13 +37,24 @@ export function tryLockFile(path: string): LockFile | undefined {
 
 /** True while a process that this kernel knows has the lock. Reading rights are enough. */
 export function isLocked(path: string): boolean {
-  const db = openExisting(path, { readonly: true });
-  if (db === undefined) return false;
+  for (;;) {
+    const opened = identity(path);
+    if (opened === undefined) return false;
+    const answer = isFileLocked(path, opened);
+    if (answer !== undefined) return answer;
+  }
+}
+
+/** Undefined when another file took the place of this one. */
+function isFileLocked(path: string, opened: string): boolean | undefined {
+  const db = openUnmoved(path, opened, { readonly: true });
+  if (db === undefined) return undefined;
   try {
     db.prepare('SELECT count(*) FROM sqlite_schema').get();
     return false;
   } catch (error) {
     if (isBusy(error)) return true;
+    if (identity(path) !== opened) return undefined;
     throw error;
   } finally {
     db.close();
@@ -74,11 +85,16 @@ function identity(path: string): string | undefined {
   return found === undefined ? undefined : `${found.dev}:${found.ino}:${found.birthtimeNs}`;
 }
 
-function openExisting(path: string, options: { readonly readonly: boolean }): Database | undefined {
+/** Undefined when the file is gone, or another took its place, since it was looked at. */
+function openUnmoved(
+  path: string,
+  opened: string,
+  options: { readonly readonly: boolean },
+): Database | undefined {
   try {
     return openDatabase(path, { timeout: 0, ...options });
   } catch (error) {
-    if (!existsSync(path)) return undefined;
+    if (identity(path) !== opened) return undefined;
     throw error;
   }
 }

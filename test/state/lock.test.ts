@@ -174,6 +174,28 @@ describe('tryLockFile()', () => {
     expect(existsSync(path)).toBe(true);
     second?.release();
   });
+
+  it('never takes a file that others remove and make anew for one that is broken', async () => {
+    const directory = temporaryDirectory();
+    const lockFile = new URL('../../dist/state/lock-file.js', import.meta.url).href;
+    const racers = Array.from({ length: 4 }, () =>
+      runChild(
+        directory,
+        `
+        const { tryLockFile, isLocked } = await import(${JSON.stringify(lockFile)});
+        for (let taken = 0; taken < 150; ) {
+          const file = tryLockFile(directory + '/locks/web.lock');
+          isLocked(directory + '/locks/web.lock');
+          file?.release();
+          if (file !== undefined) taken += 1;
+        }
+        console.log('done');
+        process.exit(0);
+        `,
+      ),
+    );
+    expect(await Promise.all(racers.map((racer) => racer.line()))).toEqual(['done', 'done', 'done', 'done']);
+  });
 });
 
 describe('describeMoment()', () => {
