@@ -39,6 +39,6 @@ export function reportTask(context: Context, performed: Performed, now: number):
 }
 
 /** An error and, on a line of its own, what to do. */
-export function errorText({ message, hint }: PlanError): string {
+function errorText({ message, hint }: PlanError): string {
   return hint === undefined ? message : `${message}\n${hint}`;
 }
