@@ -12,7 +12,7 @@ name: stack
 levels:
   - name: data
     services:
-      db: { count: 2, bootstrap: { run: "true" }, verify: { run: "true" }, teardown: { run: "true" }, outputs: [token] }
+      db: { count: 2, bootstrap: { run: "true" }, verify: { run: "true", interval: 1s, timeout: 3s }, teardown: { run: "true" }, outputs: [token] }
   - name: app
     services:
       web:
@@ -36,11 +36,14 @@ interface Scenario {
   readonly store: 'sqlite' | 'memory';
   /** Done without a kill before: the operations that lead to the one that is killed. */
   readonly before: readonly (readonly [OperationKind, string])[];
+  /** What then breaks in the world. */
+  readonly damage: 'none' | 'two machines';
   readonly killed: readonly [OperationKind, string];
   readonly after: OperationKind;
 }
 
-function begin(store: Scenario['store']): Promise<Harness> {
+/** `sick`: machines whose verify fails until they are bootstrapped again. */
+function begin(store: Scenario['store'], sick: Set<string>): Promise<Harness> {
   return createHarness({
     store,
     bootTime: 150,
@@ -48,10 +51,12 @@ function begin(store: Scenario['store']): Promise<Harness> {
     consistencyDelay: 300,
     visibleAfter: 120,
     connectTakes: 20,
-    behave: (machine, step) => ({
-      takes: 300,
-      ...(machine.startsWith('db') && step === 'bootstrap' ? { outputs: `token=of-${machine}\n` } : {}),
-    }),
+    behave: (machine, step) => {
+      if (step === 'bootstrap') sick.delete(machine);
+      const hasOutput = machine.startsWith('db') && step === 'bootstrap';
+      const exitCode = step === 'verify' && sick.has(machine) ? 1 : 0;
+      return { takes: 300, exitCode, ...(hasOutput ? { outputs: `token=of-${machine}\n` } : {}) };
+    },
   });
 }
 
@@ -94,47 +99,60 @@ function expectNothing({ cloud }: Harness, state: DeploymentState): void {
   );
 }
 
-/** What was bootstrapped: machine, generation, and what it was told; nothing twice. */
+/** What was bootstrapped: machine, generation, and what it was told. */
 function bootstraps({ machines }: Harness): readonly string[] {
-  const runs = machines.executions
+  return machines.executions
     .filter(({ step }) => step === 'bootstrap')
     .map(({ machine, generation, run }) => {
       const told = Object.entries(run.env).filter(([name]) => !name.startsWith('PLAN_'));
       return `${machine} ${generation} ${told.map(([name, value]) => `${name}=${value}`).join(' ')}`;
     })
     .sort();
-  expect(runs.filter((run, i) => runs.indexOf(run) !== i)).toEqual([]);
-  return runs;
 }
 
 /** Runs a scenario with a kill, and lets the world go on for a while before the next command. */
-async function survive({ store, before, killed, after }: Scenario, at: KillPoint | null, pause: number) {
-  await using harness = await begin(store);
+async function survive(
+  { store, before, damage, killed, after }: Scenario,
+  at: KillPoint | null,
+  pause: number,
+) {
+  const sick = new Set<string>();
+  await using harness = await begin(store, sick);
   for (const [kind, text] of before) await harness.process(kind, await harness.plan(text));
+  if (damage === 'two machines') {
+    sick.add('db-1');
+    harness.cloud.end(harness.cloud.instances.find(({ name }) => name === 'web-1')?.id ?? '');
+    await harness.clock.sleep(1_000, forever);
+  }
   const [kind, text] = killed;
   const plan = await harness.plan(text);
   const cut = await harness.process(kind, plan, at);
   const bootstrapped = bootstraps(harness);
   if (at === null) return { cut, final: cut.result === null ? [] : settled(cut.result.state), bootstrapped };
-  await harness.clock.sleep(pause, { signal: new AbortController().signal });
+  await harness.clock.sleep(pause, forever);
   const isRecorded = (await harness.store.load(plan.deployment)) !== null;
   if (after === 'down' && !isRecorded) {
     await expect(harness.process('down', plan)).rejects.toThrow('There is no deployment');
     expect(harness.cloud.instances).toEqual([]);
     return { cut, final: [], bootstrapped };
   }
+  const isHealing = kind === 'repair';
   const { result } = await harness.process(after, plan);
   if (result === null) throw new Error('The second process was killed');
-  expect(result.outcome).toBe('succeeded');
+  // A teardown cannot run on a machine that ended by itself.
+  if (damage === 'none' || after !== 'down') expect(result.outcome).toBe('succeeded');
+  const all = bootstraps(harness);
+  if (!isHealing) expect(all.filter((run, i) => all.indexOf(run) !== i)).toEqual([]);
   if (after === 'down') expectNothing(harness, result.state);
   else {
     expectAccounted(harness, result.state);
     const again = await harness.process('up', plan);
     expect(again.result?.worked).toBe(false);
   }
-  return { cut, final: settled(result.state), bootstrapped: bootstraps(harness) };
+  return { cut, final: settled(result.state), bootstrapped: all };
 }
 
+const forever = { signal: new AbortController().signal };
 const MOMENTS = ['before', 'during', 'after'] as const;
 /** Milliseconds until the next command: scripts still run, have ended, or their time is over long since. */
 const PAUSES = [0, 60_000, 7_200_000];
@@ -144,7 +162,7 @@ async function surviveEveryKill(scenario: Scenario, only: (deed: string) => bool
   const whole = await survive(scenario, null, 0);
   const [kind, text] = scenario.killed;
   const goal =
-    kind === 'up' ? whole : await survive({ ...scenario, before: [], killed: ['up', text] }, null, 0);
+    kind === 'down' ? await survive({ ...scenario, before: [], killed: ['up', text] }, null, 0) : whole;
   const problems: string[] = [];
   let count = 0;
   for (const [i, deed] of whole.cut.deeds.entries()) {
@@ -156,8 +174,9 @@ async function surviveEveryKill(scenario: Scenario, only: (deed: string) => bool
       try {
         const { cut, final, bootstrapped } = await survive(scenario, { nth: i + 1, moment }, pause);
         expect(cut.result).toBeNull();
-        if (scenario.after === 'up') expect(final).toEqual(goal.final);
-        if (scenario.after === 'up' && kind === 'up') expect(bootstrapped).toEqual(goal.bootstrapped);
+        if (scenario.after === 'down') continue;
+        expect(final).toEqual(goal.final);
+        if (kind !== 'down') expect(bootstrapped).toEqual(goal.bootstrapped);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         problems.push(`${moment} ${i + 1} "${deed}", ${pause} ms later: ${message}`);
@@ -169,24 +188,36 @@ async function surviveEveryKill(scenario: Scenario, only: (deed: string) => bool
 }
 
 const OPERATIONS = [
-  { name: 'up', before: [], killed: ['up', STACK] },
-  { name: 'down', before: [['up', STACK]], killed: ['down', STACK] },
-  { name: 'up of an edited plan', before: [['up', STACK]], killed: ['up', EDITED] },
+  { name: 'up', before: [], damage: 'none', killed: ['up', STACK], again: 'up' },
+  { name: 'down', before: [['up', STACK]], damage: 'none', killed: ['down', STACK], again: 'up' },
+  {
+    name: 'up of an edited plan',
+    before: [['up', STACK]],
+    damage: 'none',
+    killed: ['up', EDITED],
+    again: 'up',
+  },
+  {
+    name: 'repair',
+    before: [['up', STACK]],
+    damage: 'two machines',
+    killed: ['repair', STACK],
+    again: 'repair',
+  },
 ] as const;
 
-describe.each(OPERATIONS)('$name that is killed', ({ before, killed }) => {
-  it.each(['up', 'down'] as const)('at any commit is followed by %s as if it had not been', async (after) => {
-    const scenario = { store: 'sqlite', before, killed, after } as const;
-    const count = await surviveEveryKill(scenario, (deed) => deed.startsWith('commit'));
-    expect(count).toBeGreaterThan(20);
-  });
-
-  it.each(['up', 'down'] as const)(
-    'at any call to a provider or script is followed by %s as if it had not been',
-    async (after) => {
-      const scenario = { store: 'memory', before, killed, after } as const;
-      const count = await surviveEveryKill(scenario, (deed) => !deed.startsWith('commit'));
+describe.each(OPERATIONS)('$name that is killed', ({ again, ...scenario }) => {
+  describe.each([again, 'down'] as const)('and followed by %s', { timeout: 180_000 }, (after) => {
+    it('at any commit ends as if it had not been', async () => {
+      const isCommit = (deed: string): boolean => deed.startsWith('commit');
+      const count = await surviveEveryKill({ ...scenario, store: 'sqlite', after }, isCommit);
       expect(count).toBeGreaterThan(20);
-    },
-  );
+    });
+
+    it('at any call to a provider or script ends as if it had not been', async () => {
+      const isEffect = (deed: string): boolean => !deed.startsWith('commit');
+      const count = await surviveEveryKill({ ...scenario, store: 'memory', after }, isEffect);
+      expect(count).toBeGreaterThan(20);
+    });
+  });
 });

@@ -143,12 +143,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       await using own = await openStore();
       const { life, wiring: mortalWiring } = mortal({ ...wiring, store: own, logs: silentLogs }, at);
       const { signal } = new AbortController();
-      const { deployment } = plan;
-      const reader = recorded(deployment);
-      const operation =
-        kind === 'up'
-          ? up(mortalWiring, { plan, adopt: false, readPlan: reader }, { signal })
-          : down(mortalWiring, { deployment, plan, skipTeardown: false, readPlan: reader }, { signal });
+      const operation = operate(kind, mortalWiring, plan, recorded(plan.deployment), signal);
       let alarm: NodeJS.Timeout | undefined;
       const patience = new Promise<never>((_, reject) => {
         alarm = setTimeout(() => {
@@ -167,6 +162,23 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       if (isOnDisk) await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function operate(
+  kind: OperationKind,
+  wiring: Wiring,
+  plan: Plan,
+  readPlan: PlanReader,
+  signal: AbortSignal,
+): Promise<OperationResult> {
+  switch (kind) {
+    case 'up':
+      return up(wiring, { plan, adopt: false, readPlan }, { signal });
+    case 'repair':
+      return repair(wiring, { plan, readPlan }, { signal });
+    case 'down':
+      return down(wiring, { deployment: plan.deployment, plan, skipTeardown: false, readPlan }, { signal });
+  }
 }
 
 /** Every machine as `name state`, with what failed, in the order of the plan. */

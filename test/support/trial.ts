@@ -218,7 +218,7 @@ export async function runTrial(trial: Trial): Promise<readonly string[]> {
   await rest(harness, CONSISTENCY_DELAY);
   for (const problem of await left(harness, down)) problems.add(problem);
   const recorded = await history(harness);
-  for (const problem of [...earlyStarts(recorded), ...harm(recorded), ...twice(harness)])
+  for (const problem of [...earlyStarts(recorded), ...harm(recorded), ...repeated(harness)])
     problems.add(problem);
   return [...problems];
 }
@@ -275,15 +275,17 @@ function failures({ machines }: DeploymentState): string {
     .join(', ');
 }
 
-/** Every bootstrap succeeds at most once on a machine. */
-function twice({ machines }: Harness): readonly string[] {
-  const runs = machines.executions
-    .filter(({ step, exitCode }) => step === 'bootstrap' && exitCode === 0)
-    .map(
-      ({ machine, generation, run }) =>
-        `${machine} in generation ${generation} with ${JSON.stringify(run.env)}`,
-    );
-  return runs.filter((run, i) => runs.indexOf(run) !== i).map((run) => `bootstrap ran again on ${run}`);
+/** No finished bootstrap again: on one machine it succeeds once, until it is told something else. */
+function repeated({ machines }: Harness): readonly string[] {
+  const latest = new Map<string, string>();
+  return machines.executions.flatMap(({ step, exitCode, machine, generation, run }) => {
+    if (step !== 'bootstrap' || exitCode !== 0) return [];
+    const name = `${machine} in generation ${generation}`;
+    const told = run.env['PEERS'] ?? '';
+    const isSame = latest.get(name) === told;
+    latest.set(name, told);
+    return isSame ? [`bootstrap ran again on ${name}`] : [];
+  });
 }
 
 interface Moment {
