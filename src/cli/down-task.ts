@@ -48,7 +48,7 @@ export function downTask(context: Context, { state, plan }: DownTarget): Task {
       if (purge && result.outcome === 'succeeded') await purgeRecord(wiring, name, options);
       else if (purge && result.outcome === 'failed')
         wiring.observe(
-          { type: 'warning', message: `"${name}" is not purged: something of it is left` },
+          { type: 'warning', message: `"${name}" is not purged: not all went well` },
           result.state,
         );
       return result;

@@ -147,6 +147,21 @@ describe('the history of a deployment', () => {
   });
 });
 
+describe('down --purge', () => {
+  it('purges nothing of what did not go well, and can be run again', async () => {
+    const text =
+      'version: 1\nname: stubborn\nlevels: [{ name: a, services: { s: { teardown: { run: "exit 1" } } } }]\n';
+    await writeFile(join(space.path, 'stubborn.yml'), text);
+    expect((await here('up', 'stubborn.yml')).code).toBe(0);
+    const failed = await here('down', 'stubborn', '--purge', '--yes');
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toContain('warning: "stubborn" is not purged: ');
+    expect((await here('logs', 's-0', '-d', 'stubborn')).code).toBe(0);
+    expect((await here('down', 'stubborn', '--purge', '--yes')).code).toBe(0);
+    expect((await here('status', 'stubborn')).code).toBe(2);
+  });
+});
+
 describe('status of an operation that is over', () => {
   it('names the levels that it did not begin', async () => {
     expect((await here('up', 'broken.yml')).code).toBe(1);

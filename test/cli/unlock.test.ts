@@ -129,6 +129,10 @@ describe('unlock', () => {
     await up.says('asleep');
     up.kill('SIGKILL');
     await up.ended;
+    const followed = await here('events', 'slow', '--follow');
+    expect(followed.code).toBe(0);
+    expect(followed.stderr).toMatch(/^The up by [^ ]+ broke off: its process is gone\.\n$/);
+    expect((await here('status', 'slow')).stdout).toMatch(/broke off, its process is gone, began /);
     const ran = await plan(['unlock', 'slow'], {
       cwd: space.path,
       terminal: { columns: 80, rows: 24 },
