@@ -92,6 +92,26 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/validate.ts')).validateCommand,
   },
   {
+    name: 'diff',
+    summary: 'what up would do and why; touches nothing',
+    details: [
+      'Says what "plan up" would do to each machine and why, and touches nothing: no machine, no provider',
+      'and no state. Exit code 0, or 4 with --exit-code when there are differences.',
+    ],
+    arguments: [PLAN],
+    flags: [
+      { name: 'name', value: 'N', summary: "the deployment's name (default: the plan's own)" },
+      ...INPUTS,
+      { name: 'exit-code', summary: 'exit with 4 when there are differences' },
+      { name: 'adopt', summary: 'compare with a live deployment that another plan file made' },
+    ],
+    examples: [
+      ['plan diff plans/quickstart.yml', 'what would change'],
+      ['plan diff plans/many.yml --input machines=20 --exit-code', 'for scripts'],
+    ],
+    load: async () => (await import('./commands/diff.ts')).diffCommand,
+  },
+  {
     name: 'list',
     summary: 'deployments, one line each',
     details: ['Lists the deployments of the state directory.'],

@@ -28,7 +28,11 @@ export async function readRecordedPlan(
 }
 
 /** Reads plans of machines that a later plan has no service for; null for one whose inputs are not given any more. */
-export function planReader(context: Context, store: Store, deployment: string): PlanReader {
+export function planReader(
+  context: Context,
+  store: Pick<Store, 'load' | 'loadSources'>,
+  deployment: string,
+): PlanReader {
   return async (source) => {
     const state = await store.load(deployment);
     if (state === null) return null;

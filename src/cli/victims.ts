@@ -1,5 +1,3 @@
-import type { Plan } from '../plan/plan.ts';
-import { machineName } from '../machine.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 
 /** More machines of a service than this are shown as a range. */
@@ -10,15 +8,6 @@ export function machinesThere(state: DeploymentState): readonly string[] {
   return [...state.machines.values()]
     .filter(({ stage }) => stage !== 'none' && stage !== 'gone')
     .map(({ name }) => name);
-}
-
-/** Machines that are there and that the plan no longer asks for: what an `up` terminates. */
-export function machinesDropped(state: DeploymentState, plan: Plan): readonly string[] {
-  const wanted = new Set<string>();
-  for (const { services } of plan.levels)
-    for (const { name, count } of services)
-      for (let index = 0; index < count.max; index += 1) wanted.add(machineName(name, index));
-  return machinesThere(state).filter((name) => !wanted.has(name));
 }
 
 /** Names by level, the last level first: a level's name and its machines, services of many as a range. */
@@ -37,7 +26,8 @@ export function victimLines(state: DeploymentState, names: readonly string[]): r
   );
 }
 
-function listed(names: readonly string[]): string {
+/** Names, or the first and the last of many. */
+export function listed(names: readonly string[]): string {
   if (names.length <= LISTED) return names.join(', ');
   return `${names[0] ?? ''} … ${names.at(-1) ?? ''} (${names.length} machines)`;
 }

@@ -26,3 +26,8 @@ export interface Forecast {
   /** The plan is not the recorded one, though no machine is any different. */
   readonly recordedOnly: boolean;
 }
+
+/** The machine goes and nothing takes its place. */
+export function isForGood({ action, begun }: Difference): boolean {
+  return action === 'terminate' && !begun;
+}

@@ -4,6 +4,7 @@ import { servicesOf } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Desired } from './desired.ts';
 import type { Difference } from './difference.ts';
+import { isForGood } from './difference.ts';
 import { causeOfEnd, causeOfGoingOn, causeOfLaunch, revisedParts, upstreamCause } from './forecast-causes.ts';
 import type { TracedPrint } from './forecast-placeholder.ts';
 import { unknownsIn } from './forecast-placeholder.ts';
@@ -177,7 +178,11 @@ export function createNotes(options: NotesOptions): Notes {
     const machine = instance && machineNamed(instance.machine);
     if (machine === undefined || instance === undefined) return;
     if (instance.condemned !== null)
-      note(machine, { action: 'terminate', cause: `left over: ${instance.condemned}`, begun: true });
+      note(machine, {
+        action: 'terminate',
+        cause: `its former instance is left over: ${instance.condemned}`,
+        begun: true,
+      });
     else if (machine.stage === 'leaving' && !found.has(`${machine.name} terminate`)) noteEnd(machine);
   }
 
@@ -187,7 +192,7 @@ export function createNotes(options: NotesOptions): Notes {
     begunAnew(name) {
       const machine = machineNamed(name);
       if (machine !== undefined)
-        note(machine, { action: 'replace', cause: 'its teardown had begun', begun: true });
+        note(machine, { action: 'replace', cause: machine.cause ?? 'its teardown had begun', begun: true });
     },
     differences: () => inOrder([...found.values()], plan, journal.state),
   };
@@ -199,15 +204,15 @@ function inOrder(
   state: DeploymentState,
 ): readonly Difference[] {
   const services = new Map(servicesOf(plan).map(({ name }, index) => [name, index]));
-  const place = ({ service, action }: Difference): number =>
-    action === 'terminate' ? services.size : (services.get(service) ?? services.size);
+  const place = (one: Difference): number =>
+    isForGood(one) ? services.size : (services.get(one.service) ?? services.size);
   const number = ({ machine }: Difference): number => state.machines.get(machine)?.index ?? 0;
   return differences
     .map((difference, at) => ({ difference, at }))
     .sort(
       (a, b) =>
         place(a.difference) - place(b.difference) ||
-        (a.difference.action === 'terminate' ? a.at - b.at : number(a.difference) - number(b.difference)),
+        (isForGood(a.difference) ? a.at - b.at : number(a.difference) - number(b.difference)),
     )
     .map(({ difference }) => difference);
 }

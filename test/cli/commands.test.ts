@@ -139,7 +139,7 @@ describe('every command', () => {
       ['statsu'],
       { code: 2, stderr: /unknown command "statsu"\nDid you mean "status"\?/ },
     ],
-    ['a command of another time', ['diff', 'shop.yml'], { code: 2, stderr: /unknown command "diff"/ }],
+    ['a command of another time', ['scale', 'web'], { code: 2, stderr: /unknown command "scale"/ }],
     ['help with an unknown command', ['help', 'dwon'], { code: 2, stderr: /Cannot help with "dwon"/ }],
     ['a missing argument', ['up'], { code: 2, stderr: /missing required argument "PLAN"/ }],
     ['a missing value', ['status', '-d'], { code: 2, stderr: /argument missing/ }],
@@ -215,7 +215,11 @@ describe('without any deployment', () => {
     [
       'up --dry-run',
       ['up', 'shop.yml', '--dry-run', '--input', 'webs=3'],
-      { code: 0, stdout: /^shop: would launch 4 machines\n[^]*web: launch 3 \(local\)\n$/ },
+      {
+        code: 0,
+        stdout:
+          /^shop: would launch 4 machines\n[^]* {2}launch web-0, web-1, web-2: the deployment is new\n$/,
+      },
     ],
     [
       'up --dry-run with a file',
@@ -230,6 +234,9 @@ describe('without any deployment', () => {
         stdout: /^{"type":"version","format":1[^]*\n{"type":"result","outcome":"succeeded"[^\n]*\n$/,
       },
     ],
+    ['diff', ['diff', 'shop.yml'], { code: 0, stdout: /^shop: would launch 3 machines\n/ }],
+    ['diff --exit-code', ['diff', 'shop.yml', '--exit-code'], { code: 4, stdout: /would launch 3/ }],
+    ['diff of a wrong plan', ['diff', 'wrong.yml'], { code: 2, stderr: /levles[^]*Nothing was touched/ }],
     ['completion of a strange shell', ['completion', 'csh'], { code: 2, stderr: /one of bash, zsh, fish/ }],
   ])('%s', async (_, argv, expected) => {
     check(await here(...argv), expected);
@@ -388,17 +395,45 @@ describe('with a deployment that is ready and one that failed', () => {
     [
       'up --dry-run of what is ready',
       ['up', 'shop.yml', '--dry-run'],
-      { code: 0, stdout: /^shop: there would be nothing to do\n[^]*web: 2 ready/ },
+      { code: 0, stdout: /^No differences\n$/ },
     ],
     [
       'up --dry-run of fewer',
       ['up', 'shop.yml', '--dry-run', '--input', 'webs=1'],
-      { code: 0, stdout: /would launch 0, terminate 1 machine[^]*terminate: web-1\n$/ },
+      {
+        code: 0,
+        stdout: /^shop: would terminate 1 machine\nat the end\n {2}terminate web-1: the count is 1\n$/,
+      },
     ],
     [
       'up that would terminate, without a terminal',
       ['up', 'shop.yml', '--input', 'webs=1'],
-      { code: 2, stderr: /terminated:\n {2}app: web-1\nCannot ask for confirmation/ },
+      { code: 2, stderr: / {2}terminate web-1: the count is 1\nCannot ask for confirmation/ },
+    ],
+    ['diff of what is ready', ['diff', 'shop.yml', '--exit-code'], { code: 0, stdout: /^No differences\n$/ }],
+    [
+      'diff of more',
+      ['diff', 'shop.yml', '--exit-code', '--input', 'webs=4'],
+      { code: 4, stdout: /^shop: would launch 2 machines\n[^]*launch web-2, web-3: the count was 2\n$/ },
+    ],
+    [
+      'diff of a sensitive input',
+      ['diff', 'shop.yml', '--input', 'token=swordfish'],
+      { code: 0, stdout: /bootstrap again db-0: env TOKEN changed\n$/ },
+    ],
+    [
+      'diff of what failed',
+      ['diff', 'broken.yml'],
+      {
+        code: 0,
+        stdout:
+          /level 1 of 2: only\n {2}go on with bad-0: bootstrap failed\nlevel 2 of 2: above\n {2}launch never-0: it was not launched yet\n$/,
+      },
+    ],
+    [
+      'diff of another plan under a live name',
+      ['diff', 'shop.yml', '--name', 'broken'],
+      { code: 2, stderr: /it is live, and "broken\.yml" made it[^]*--adopt/ },
     ],
     [
       'up of another plan under a live name',
@@ -433,11 +468,13 @@ describe('with a deployment that is ready and one that failed', () => {
     [['logs', 'web-0', '-d', 'shop'], 0],
     [['events', 'shop'], 0],
     [['validate', 'shop.yml'], 0],
+    [['diff', 'shop.yml'], 0],
+    [['diff', 'shop.yml', '--input', 'token=swordfish'], 0],
   ])('%j --json prints one document of format 1', async (argv, code) => {
     const ran = await here(...argv, '--json');
     expect(ran).toMatchObject({ code, stderr: '' });
     expect(JSON.parse(ran.stdout)).toMatchObject({ format: 1 });
-    expect(ran.stdout).not.toMatch(/sesame-open|hush-hush/);
+    expect(ran.stdout).not.toMatch(/sesame-open|hush-hush|swordfish/);
     expect((await plan(argv, { cwd: space.path, env: { PLAN_JSON: '1' } })).stdout).toBe(ran.stdout);
   });
 
