@@ -68,7 +68,6 @@ const VERBS: Readonly<Record<Difference['action'], string>> = {
   launch: 'launch',
   continue: 'go on with',
   replace: 'replace',
-  reboot: 'reboot',
   connect: 'connect again to',
   bootstrap: 'bootstrap again',
   verify: 'verify again',

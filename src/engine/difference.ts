@@ -1,12 +1,14 @@
-import type { RevisionKind } from '../fact.ts';
+/** What `up` does again on a machine that is there: most disruptive first. */
+export const REVISIONS = ['replace', 'connect', 'bootstrap', 'verify', 'label'] as const;
+export type RevisionAction = (typeof REVISIONS)[number];
 
 /** What `up` would do to one machine. */
 export interface Difference {
   readonly machine: string;
   readonly service: string;
   readonly level: string;
-  /** `continue`: it goes on from where it stopped. The kinds of revision: done again, on what is there. */
-  readonly action: 'launch' | 'continue' | 'label' | 'terminate' | RevisionKind;
+  /** `continue`: it goes on from where it stopped. */
+  readonly action: 'launch' | 'continue' | 'terminate' | RevisionAction;
   /** `env DB changed: db-0 is replaced`. */
   readonly cause: string;
   /** It depends on what is not known yet, and may turn out not to be needed. */

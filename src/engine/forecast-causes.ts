@@ -2,8 +2,7 @@ import type { Machine, Made, Parts, Stage } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
 import { servicesOf } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
-import type { Difference } from './difference.ts';
-import type { Revision } from './revision.ts';
+import type { Difference, RevisionAction } from './difference.ts';
 
 /** Why a machine that has no instance is launched. `before`: the deployment as it is; null: there is none. */
 export function causeOfLaunch(machine: Machine, before: DeploymentState | null): string {
@@ -51,7 +50,7 @@ export function causeOfEnd(machine: Machine, plan: Plan): string {
 
 /** The parts of a machine that a revision is about: what they were, and what they would be. */
 export function revisedParts(
-  { to }: Pick<Revision, 'to'>,
+  to: RevisionAction,
   { made, running }: Machine,
   desired: Made,
 ): { readonly before: Parts; readonly after: Parts } {
@@ -66,8 +65,6 @@ export function revisedParts(
       return pair(made.verify, desired.verify);
     case 'label':
       return pair(made.labels, desired.labels);
-    case 'reboot':
-      return pair(null, null);
     default:
       return to satisfies never;
   }
@@ -100,7 +97,6 @@ const PASSIVE: Readonly<Record<Difference['action'], string>> = {
   launch: 'launched',
   continue: 'not up yet',
   replace: 'replaced',
-  reboot: 'rebooted',
   connect: 'connected to again',
   bootstrap: 'bootstrapped again',
   verify: 'verified again',

@@ -3,8 +3,8 @@ import type { Plan } from '../plan/plan.ts';
 import { servicesOf } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Desired } from './desired.ts';
-import type { Difference } from './difference.ts';
-import { isForGood } from './difference.ts';
+import type { Difference, RevisionAction } from './difference.ts';
+import { REVISIONS, isForGood } from './difference.ts';
 import { causeOfEnd, causeOfGoingOn, causeOfLaunch, revisedParts, upstreamCause } from './forecast-causes.ts';
 import type { TracedPrint } from './forecast-placeholder.ts';
 import { unknownsIn } from './forecast-placeholder.ts';
@@ -94,10 +94,13 @@ export function createNotes(options: NotesOptions): Notes {
   function noteRevision(revision: Revision): void {
     const machine = machineNamed(revision.machine);
     if (machine === undefined) return;
-    const { to, cause } = revision;
+    const { cause } = revision;
+    const to = REVISIONS.find((one) => one === revision.to);
+    // The other kinds are for a repair to decide on.
+    if (to === undefined) return;
     const teardown = to === 'replace' && machine.under !== null && hasTeardown(machine);
     const { upstream, isOpen } = unknownsBehind(
-      revision,
+      to,
       machine,
       desired(machine, context.service(machine.service)),
     );
@@ -110,8 +113,8 @@ export function createNotes(options: NotesOptions): Notes {
    * The machines whose unknown attributes a revision comes from. `isOpen`: it comes from nothing else, and each of
    * them is one that there was before, so that the result may be what it was.
    */
-  function unknownsBehind(revision: Revision, machine: Machine, made: Made) {
-    const { before: old, after } = revisedParts(revision, machine, made);
+  function unknownsBehind(to: RevisionAction, machine: Machine, made: Made) {
+    const { before: old, after } = revisedParts(to, machine, made);
     const parts = new Set([...Object.keys(old), ...Object.keys(after)]);
     const behind = [...parts]
       .filter((part) => old[part] !== after[part])

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { forecastText } from '../../src/cli/forecast.ts';
 import type { Difference, Forecast } from '../../src/engine/difference.ts';
@@ -67,6 +68,45 @@ function kinds(differences: readonly Difference[]): readonly string[] {
 
 const FULL = '{ bootstrap: { run: "true" }, verify: { run: "true" } }';
 const TORN = '{ bootstrap: { run: "true" }, teardown: { run: "true" } }';
+
+/** A service that may use the one below it, and whose every key may be another one in the next plan. */
+const anyService = fc
+  .record({
+    count: fc.integer({ min: 0, max: 3 }),
+    image: fc.constantFrom('', 'image: one', 'image: two'),
+    env: fc.constantFrom(
+      '',
+      'env: { A: "1" }',
+      'env: { A: "2", B: "{{self.index}}" }',
+      'env: { A: "{{join services.low.all.hostname \',\'}}" }',
+      'env: { A: "{{join services.SELF.all.name \',\'}}" }',
+    ),
+    files: fc.constantFrom('', 'files: [{ target: a, content: "{{self.address}}" }]'),
+    bootstrap: fc.constantFrom('', 'bootstrap: { run: "true" }', 'bootstrap: { run: "date" }'),
+    verify: fc.constantFrom('', 'verify: { run: "true" }', 'verify: { run: "date" }'),
+    teardown: fc.constantFrom('', 'teardown: { run: "true" }'),
+    labels: fc.constantFrom('', 'labels: { a: "1" }', 'labels: { a: "2" }'),
+    ssh: fc.constantFrom('', 'ssh: { user: admin }'),
+    outputs: fc.constantFrom('', 'outputs: { role: { value: "{{self.hostname}}" } }'),
+    update: fc.constantFrom('', 'update: { maxUnavailable: 1 }'),
+  })
+  .map(({ count, ...keys }) => {
+    const given = Object.values(keys).filter((key) => key !== '');
+    return `{ ${[`count: ${count}`, ...given].join(', ')} }`;
+  });
+
+const anyPlan = fc
+  .record({ low: anyService, high: anyService, other: anyService, name: fc.constantFrom('web', 'site') })
+  .map(({ low, high, other, name }) => {
+    const service = (called: string, text: string): string => `${called}: ${text.replaceAll('SELF', called)}`;
+    return `
+version: 1
+name: stack
+levels:
+  - { name: data, services: { ${service('low', low)} } }
+  - { name: app, services: { ${service(name, high)}, ${service('other', other)} } }
+`;
+  });
 
 describe('forecast()', () => {
   it.each<[string, string, string, string]>([
@@ -322,6 +362,47 @@ describe('forecast()', () => {
       expect(told.differences.every(({ begun, action }) => begun || action === 'continue')).toBe(true);
     expect((await harness.up(plan)).outcome).toBe('succeeded');
     expect((await foretold(harness, text)).differences).toEqual([]);
+  });
+
+  it('tells that what was asked for and is not wanted any more goes, if it is there', async () => {
+    await using harness = await createHarness({ store: 'memory' });
+    await harness.up(await harness.plan(ONE('{}')));
+    const end = await harness.process('up', await harness.plan(ONE('{ count: 2 }')), {
+      nth: 1,
+      of: 'cloud launch',
+      moment: 'before',
+    });
+    expect(end.result).toBeNull();
+    const { differences } = await foretold(harness, ONE('{}'));
+    expect(differences).toMatchObject([
+      {
+        machine: 'web-1',
+        action: 'terminate',
+        cause: 'the count is 1, and its launch has no answer',
+        conditional: true,
+      },
+    ]);
+  });
+
+  it('is what up does, whatever the plan and its change', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyPlan, anyPlan, async (before, after) => {
+        await using harness = await createHarness({ store: 'memory' });
+        await harness.up(await harness.plan(before));
+        const recorded = await harness.store.load('stack');
+        const { differences } = await foretold(harness, after);
+        harness.events.length = 0;
+        const { outcome, state } = await harness.up(await harness.plan(after));
+        expect(outcome, summary(state)).toBe('succeeded');
+        if (recorded === null) throw new Error('Nothing was recorded');
+        const deeds = done(harness, recorded, state);
+        expect(kinds(differences)).toEqual(expect.arrayContaining([...deeds]));
+        expect(deeds).toEqual(
+          expect.arrayContaining([...kinds(differences.filter(({ conditional }) => !conditional))]),
+        );
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('of 10,000 machines is a matter of seconds', async () => {
