@@ -3,7 +3,7 @@ import type { Plan, Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { allReached, needsTeardown, openLevel } from '../state/tally.ts';
 import { leave } from './leave.ts';
-import { isRevised, revise } from './revise.ts';
+import { isBeingRevised, isRevised, revise } from './revise.ts';
 import type { Reconciliation, Situation } from './situation.ts';
 import { nothingToDo, terminations } from './situation.ts';
 import { batchSubject, machineSubject } from './step.ts';
@@ -23,7 +23,8 @@ export function reconcileUp(plan: Plan, situation: Situation): Reconciliation {
     const unlaunched = new Map<string, Machine[]>();
     for (const machine of machinesToLookAt(level.name, services, situation)) {
       const service = services.get(machine.service);
-      if (service === undefined || busy.has(machineSubject(machine.name))) continue;
+      if (service === undefined || busy.has(machineSubject(machine.name)) || isBeingRevised(machine, out))
+        continue;
       if (machine.stage === 'none' && isDue(machine, situation.now, out)) collect(unlaunched, machine);
       else next(machine, service, situation, out);
     }

@@ -1,3 +1,4 @@
+import type { Machine } from '../machine.ts';
 import type { Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { allReached } from '../state/tally.ts';
@@ -12,6 +13,14 @@ export function isRevised(
   return services.every(({ name }) => !revisions.unseen.has(name) && !revisions.pending.has(name));
 }
 
+/** It differs from the plan or goes back in this pass, so that no other step of it may start. */
+export function isBeingRevised({ name }: Machine, { seen, decide }: Reconciliation): boolean {
+  return (
+    seen.some(({ revisions }) => revisions.some(({ machine }) => machine === name)) ||
+    decide.some((one) => one.kind === 'revise' && one.revision.machine === name)
+  );
+}
+
 /**
  * Compares a service's machines with the plan, once all that its templates mention of the own level was reached, and
  * lets those that differ go back to an earlier stage: all at once, or as many as `update.maxUnavailable` allows, and
@@ -20,8 +29,8 @@ export function isRevised(
 export function revise(service: Service, situation: Situation, out: Reconciliation): void {
   const { state, revisions } = situation;
   if (revisions.unseen.has(service.name)) {
-    if (service.peers.every((peer) => areReached(peer, state)))
-      out.seen.push({ service: service.name, revisions: differences(service, situation) });
+    const isSettled = service.peers.every((peer) => areReached(peer, state)) && !isUnderWay(service, state);
+    if (isSettled) out.seen.push({ service: service.name, revisions: differences(service, situation) });
     return;
   }
   const pending = revisions.pending.get(service.name);
@@ -31,9 +40,9 @@ export function revise(service: Service, situation: Situation, out: Reconciliati
   const hasFailed = tally.settled > tally.ready;
   let room = service.update === null ? Infinity : hasFailed ? 0 : service.update.maxUnavailable - unavailable;
   for (const revision of pending.values()) {
+    if (situation.busy.has(machineSubject(revision.machine))) continue;
     if (revision.to === 'label') {
-      if (!situation.busy.has(machineSubject(revision.machine)))
-        out.start.push({ kind: 'label', machine: revision.machine });
+      out.start.push({ kind: 'label', machine: revision.machine });
     } else if (room > 0) {
       room -= 1;
       out.decide.push({ kind: 'revise', revision });
@@ -46,6 +55,13 @@ function differences(service: Service, { state, revise: compare }: Situation) {
     const machine = state.machines.get(`${service.name}-${index}`);
     return machine === undefined ? null : compare(machine);
   }).filter((revision) => revision !== null);
+}
+
+/** What a script was told that goes on since an earlier operation is compared once it is over. */
+function isUnderWay({ name, count }: Service, { machines }: DeploymentState): boolean {
+  for (let index = 0; index < count.max; index += 1)
+    if ((machines.get(`${name}-${index}`)?.running ?? null) !== null) return true;
+  return false;
 }
 
 function areReached(service: string, state: DeploymentState): boolean {

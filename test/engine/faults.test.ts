@@ -96,3 +96,41 @@ describe('a machine that the provider does not show yet', () => {
     });
   });
 });
+
+describe('an edited plan', () => {
+  const told = (mode: string): string =>
+    WEB.replace(
+      'count: 2,',
+      `count: 2, env: { MODE: ${mode} }, verify: { run: "true", interval: 1s, timeout: 3s },`,
+    );
+
+  it('is compared with a machine that failed to verify before that is tried again', async () => {
+    await using harness = await createHarness({
+      behave: (machine, step) => ({
+        takes: 100,
+        exitCode: step === 'verify' && !isGood(machine) ? 1 : 0,
+      }),
+    });
+    const isGood = (machine: string): boolean =>
+      harness.machines.executions.findLast((one) => one.machine === machine && one.step === 'bootstrap')?.run
+        .env['MODE'] === 'good';
+    expect((await harness.up(await harness.plan(told('bad')))).outcome).toBe('failed');
+    const { outcome } = await harness.up(await harness.plan(told('good')));
+    expect(outcome).toBe('succeeded');
+    expect(ran(harness.machines).filter((line) => line === 'web-0 bootstrap')).toHaveLength(2);
+    expect((await harness.up(await harness.plan(told('good')))).worked).toBe(false);
+  });
+
+  it('is compared with what a script was told that ran on, once all that it is told of was reached', async () => {
+    await using harness = await createHarness({ bootTime: 500, behave: () => ({ takes: 300 }) });
+    const text = WEB.replace('count: 2,', `count: 1, env: { PEERS: "{{join services.web.all.name ','}}" },`);
+    await harness.process('up', await harness.plan(text), { nth: 1, of: 'script', moment: 'after' });
+    const plan = await harness.plan(text.replace('count: 1', 'count: 2'));
+    expect((await harness.up(plan)).outcome).toBe('succeeded');
+    const told = harness.machines.executions
+      .filter(({ step, machine }) => step === 'bootstrap' && machine === 'web-0')
+      .map(({ run }) => run.env['PEERS']);
+    expect(told).toEqual(['web-0', 'web-0,web-1']);
+    expect((await harness.up(plan)).worked).toBe(false);
+  });
+});
