@@ -44,6 +44,8 @@ export async function bringUp(
   plan: Plan,
 ): Promise<{ readonly succeeded: boolean; readonly worked: boolean }> {
   const { state } = running.journal;
+  // Of a `repair`; an `up` records it with the plan.
+  await running.journal.commit(halfDown(state));
   const goal = { kind: 'up', plan } as const;
   if (!running.hasWork(goal)) return { succeeded: isUp(running), worked: false };
   await running.providers.open(providersOf(state));

@@ -42,6 +42,22 @@ describe('an up after a down that was killed', () => {
   });
 });
 
+describe('a repair after a down that was killed', () => {
+  it('replaces what the down had begun to end', async () => {
+    await using harness = await createHarness({ behave: () => ({ takes: 300 }) });
+    const plan = await harness.plan(WEB);
+    await harness.up(plan);
+    await harness.process('down', plan, { nth: 1, of: 'script', moment: 'after' });
+    const { outcome, state } = await harness.repair(plan);
+    expect(outcome).toBe('succeeded');
+    expect([...state.machines.values()].map(({ stage, generation }) => [stage, generation])).toEqual([
+      ['ready', 2],
+      ['ready', 2],
+    ]);
+    expect(harness.cloud.alive()).toEqual(['web-0', 'web-1']);
+  });
+});
+
 describe('a launch whose caller was killed', () => {
   it('is found by a down that is throttled', async () => {
     await using harness = await createHarness();
