@@ -138,7 +138,7 @@ export type FactBody =
   | { readonly type: 'machines-dropped'; readonly machines: readonly string[] };
 
 /** What is done again: least disruptive last. */
-export type RevisionKind = 'replace' | 'reboot' | 'connect' | 'bootstrap' | 'verify';
+export type RevisionKind = 'replace' | 'reboot' | 'connect' | 'look' | 'bootstrap' | 'verify';
 
 /** A failure and what follows from it. */
 export interface StepFailure {

@@ -51,9 +51,20 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'status',
     summary: 'levels, services, machines: state, address, age, last failure',
-    details: ['Shows what is recorded of a deployment. Exit code 0 if it is ready or degraded, else 1.'],
+    details: [
+      'Shows what is recorded of a deployment, or, with --refresh, what is true now: asks providers and',
+      'verifies again, and records nothing. Exit code 0 if it is ready or degraded, else 1.',
+    ],
     arguments: [NAME],
-    flags: [],
+    flags: [
+      { name: 'refresh', summary: 'ask providers and verify again' },
+      {
+        name: 'limit',
+        value: 'DURATION',
+        summary: 'how long each look may take with --refresh (default: 10s)',
+      },
+      ...INPUTS,
+    ],
     examples: [
       ['plan status', 'the only deployment that is not terminated'],
       ['plan status web-stack --json', 'for programs'],
@@ -78,6 +89,29 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['plan down web-stack try-2 --yes', 'two deployments, unasked'],
     ],
     load: async () => (await import('./commands/down.ts')).downCommand,
+  },
+  {
+    name: 'repair',
+    summary: 'look at every machine, and heal what does not verify',
+    details: [
+      'Asks providers, connects and verifies, level by level. What fails is verified again, bootstrapped',
+      'again, rebooted or replaced, by the least that works; then those that depended on it. Asks first.',
+    ],
+    arguments: [NAME],
+    flags: [...INPUTS],
+    examples: [['plan repair web-stack --yes', 'unasked']],
+    load: async () => (await import('./commands/repair.ts')).repairCommand,
+  },
+  {
+    name: 'verify',
+    summary: 'look at every machine, and change nothing',
+    details: [
+      'Asks providers, connects and verifies everywhere. Exit code 0 if every machine passes, else 1.',
+    ],
+    arguments: [NAME],
+    flags: [...INPUTS],
+    examples: [['plan verify web-stack', 'every machine of a deployment']],
+    load: async () => (await import('./commands/verify.ts')).verifyCommand,
   },
   {
     name: 'validate',

@@ -3,12 +3,15 @@ import { fileSources } from '../plan/file-sources.ts';
 import type { Resolved, ResolveRequest } from '../plan/load.ts';
 import { readPlan, resolvePlan } from '../plan/load.ts';
 import type { PlanSource } from '../machine.ts';
+import { UsageError } from '../errors.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { Sources } from '../sources.ts';
 import { archivedSources } from '../sources.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Store } from '../state/store.ts';
 import type { Context } from './context.ts';
-import { givenInputs } from './given-inputs.ts';
+import { loadDeployment } from './deployments.ts';
+import { givenInputs, planOf } from './given-inputs.ts';
 
 /** A plan as the deployment keeps it. Files that `--input-file` names are read from where they are. */
 export async function readRecordedPlan(
@@ -38,4 +41,16 @@ export function planReader(
     if (state === null) return null;
     return (await readRecordedPlan(context, store, state, source, 'teardown')).plan;
   };
+}
+
+/** A deployment and its plan as it is kept, with all inputs that its scripts need. Throws `UsageError`. */
+export async function livePlan(
+  context: Context,
+  store: Store,
+  name: string | undefined,
+): Promise<{ readonly state: DeploymentState; readonly plan: Plan }> {
+  const state = await loadDeployment(store, name);
+  if (state.plan === null) throw new UsageError(`Cannot use "${state.name}": no plan is recorded of it`);
+  const resolved = await readRecordedPlan(context, store, state, state.plan, 'all');
+  return { state, plan: planOf(context, { ...resolved, warnings: [] }) };
 }

@@ -145,5 +145,5 @@ export async function runOperation(
 
 /** A machine that is ready as far as is known is looked at again, from its provider's answer on. */
 function doubt({ name, stage }: Machine): Revision | null {
-  return stage === 'ready' ? { machine: name, to: 'connect', cause: 'it is looked at again' } : null;
+  return stage === 'ready' ? { machine: name, to: 'look', cause: 'repair looks at every machine' } : null;
 }

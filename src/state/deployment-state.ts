@@ -399,6 +399,7 @@ function revise(machine: Machine, { to, cause }: Extract<Fact, { type: 'machine-
     case 'reboot':
       return { ...base, stage: 'rebooting' };
     case 'connect':
+    case 'look':
       return { ...base, stage: 'launched' };
     case 'bootstrap':
       return { ...base, stage: 'connected', made: { ...machine.made, bootstrap: null, verify: null } };

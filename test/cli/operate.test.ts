@@ -7,7 +7,13 @@ import type { StopSignal } from '../../src/cli/io.ts';
 import { operate } from '../../src/cli/operate.ts';
 import { collector, jsonLines, workspace } from './command.ts';
 
-const NEXT = { up: 'plan up', down: 'plan down', status: 'plan status', logs: () => 'plan logs' };
+const NEXT = {
+  up: 'plan up',
+  repair: 'plan repair',
+  down: 'plan down',
+  status: 'plan status',
+  logs: () => 'plan logs',
+};
 
 it('operate() ends the process when an interrupted operation does not end in time', async () => {
   await using space = await workspace();

@@ -206,13 +206,16 @@ function aboutMachine(machine: Machine, choice: number): readonly FactBody[] {
         fails('terminate'),
       ];
     case 'rebooting':
-      return [...ways, { type: 'machine-revised', machine: name, generation, to: 'connect', cause: 'rebooted' }];
+      return [
+        ...ways,
+        { type: 'machine-revised', machine: name, generation, to: 'connect', cause: 'rebooted' },
+      ];
     case 'replacing':
       return [...ways, { type: 'instance-condemned', machine: name, generation, cause: 'its image changed' }];
     case 'ready':
       return [
         ...ways,
-        ...(['replace', 'reboot', 'connect', 'bootstrap', 'verify'] as const).map((to): FactBody => ({
+        ...(['replace', 'reboot', 'look', 'connect', 'bootstrap', 'verify'] as const).map((to): FactBody => ({
           type: 'machine-revised',
           machine: name,
           generation,

@@ -1,4 +1,8 @@
-import { formatDuration } from '../../duration.ts';
+import { formatDuration, parseDuration } from '../../duration.ts';
+import { UsageError } from '../../errors.ts';
+import type { DeploymentState } from '../../state/deployment-state.ts';
+import type { Store } from '../../state/store.ts';
+import type { Context } from '../context.ts';
 import type { MachineState } from '../../machine.ts';
 import { statusDocument } from '../../state/status.ts';
 import type { LevelStatus, MachineStatus, StatusDocument } from '../../state/status.ts';
@@ -15,7 +19,10 @@ import { styleOf } from '../render/style.ts';
 export const statusCommand: Command = (context) =>
   withStore(context, async (store, stateDirectory) => {
     const { io, flags, args } = context;
-    const state = await loadDeployment(store, givenName(context, args[0]));
+    const recorded = await loadDeployment(store, givenName(context, args[0]));
+    const state = context.options.flag('refresh')
+      ? await refreshed(context, store, stateDirectory, recorded)
+      : recorded;
     const document = statusDocument(state, statusPaths(stateDirectory, io.cwd));
     if (flags.json) printJson(context, document);
     else {
@@ -25,6 +32,26 @@ export const statusCommand: Command = (context) =>
     }
     return document.state === 'ready' || document.state === 'degraded' ? 0 : 1;
   });
+
+/** What is true now. Loads what only this needs. */
+async function refreshed(
+  context: Context,
+  store: Store,
+  stateDirectory: string,
+  recorded: DeploymentState,
+): Promise<DeploymentState> {
+  const written = context.options.text('limit') ?? '10s';
+  const limit = parseDuration(written);
+  if (limit === undefined)
+    throw new UsageError(
+      `Cannot use --limit "${written}": it is not a duration`,
+      'Write it like 500ms, 10s or 1m.',
+    );
+  const { livePlan } = await import('../recorded-plan.ts');
+  const { look, withFindings } = await import('../look.ts');
+  const { state, plan } = await livePlan(context, store, recorded.name);
+  return withFindings(state, await look(context, { store, stateDirectory, state, plan, limit }));
+}
 
 interface TextOptions {
   /** Epoch milliseconds. */

@@ -30,7 +30,7 @@ export function failureReport(
   const failed = failedMachines(kind, state);
   const logged = failed.find(({ failure }) => hasLog(failure));
   const total = [...state.machines.values()].filter(({ wanted }) => wanted).length;
-  const what = kind === 'up' ? `Cannot bring "${state.name}" up` : `Cannot take "${state.name}" down`;
+  const what = WHAT[kind](state.name);
   const why = failed.length === 0 ? 'see above' : `${failed.length} of ${countOf(total, 'machine')} failed`;
   return [
     `${style.bad('✘')} ${what}: ${why}`,
@@ -45,11 +45,17 @@ export function failureReport(
       : []),
     '',
     ...leftLines(state),
-    `Next: ${kind === 'up' ? next.up : next.down}`,
+    `Next: ${next[kind]}`,
     ...(logged === undefined ? [] : [`      ${next.logs(logged.name)}`]),
-    ...(kind === 'up' ? [`      ${next.down}`] : []),
+    ...(kind === 'down' ? [] : [`      ${next.down}`]),
   ];
 }
+
+const WHAT: Readonly<Record<OperationKind, (name: string) => string>> = {
+  up: (name) => `Cannot bring "${name}" up`,
+  down: (name) => `Cannot take "${name}" down`,
+  repair: (name) => `Cannot repair "${name}"`,
+};
 
 function hasLog({ step }: Failure): boolean {
   return step === 'bootstrap' || step === 'verify' || step === 'teardown';
@@ -64,8 +70,8 @@ export function interruptedReport(
   return [
     `${style.bad('✘')} Interrupted: what was done so far is recorded`,
     ...(state === null ? [] : leftLines(state)),
-    `Next: ${kind === 'up' ? next.up : next.down}`,
-    ...(kind === 'up' ? [`      ${next.down}`] : []),
+    `Next: ${next[kind]}`,
+    ...(kind === 'down' ? [] : [`      ${next.down}`]),
   ];
 }
 

@@ -54,7 +54,7 @@ function allRows(state: DeploymentState, options: FrameOptions): readonly Row[] 
     else machines.push(machine);
   }
   const levels = state.plan?.levels ?? [];
-  return (options.kind === 'up' ? levels : levels.toReversed()).flatMap((level) =>
+  return (options.kind === 'down' ? levels.toReversed() : levels).flatMap((level) =>
     levelRows(level, services, options),
   );
 }
@@ -106,7 +106,7 @@ function machineRows(machine: Machine, state: MachineState, { now, since }: Fram
 }
 
 function progress(states: readonly MachineState[], kind: OperationKind): string {
-  const goal = kind === 'up' ? 'ready' : 'terminated';
+  const goal = kind === 'down' ? 'terminated' : 'ready';
   return `${states.filter((state) => state === goal).length}/${states.length} ${goal}`;
 }
 

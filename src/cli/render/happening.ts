@@ -57,7 +57,11 @@ export function happenings(
       return [about(`launch refused: ${fact.failed.failure.message}${again(fact.failed)}`, 'bad')];
     case 'machine-running': {
       const since = launchedAt(fact.machine);
-      return [of(fact.machine, 'launched', { took: since === undefined ? null : fact.at - since })];
+      return [
+        since === undefined
+          ? of(fact.machine, 'runs', { tone: 'detail' })
+          : of(fact.machine, 'launched', { took: fact.at - since }),
+      ];
     }
     case 'step-started':
       return [of(fact.machine, `${fact.step} begins`, { tone: 'detail' })];
@@ -78,7 +82,11 @@ export function happenings(
         ),
       ];
     case 'machine-revised':
-      return [of(fact.machine, `${REVISED[fact.to]}: ${fact.cause}`)];
+      return [
+        of(fact.machine, `${REVISED[fact.to]}: ${fact.cause}`, {
+          tone: fact.to === 'look' ? 'detail' : 'plain',
+        }),
+      ];
     case 'machine-labelled':
       return [of(fact.machine, 'labelled')];
     case 'instance-condemned':
@@ -131,6 +139,7 @@ const REVISED = {
   replace: 'to be replaced',
   reboot: 'to be rebooted',
   connect: 'to be connected again',
+  look: 'looked at again',
   bootstrap: 'to be bootstrapped again',
   verify: 'to be verified again',
 } as const satisfies Record<RevisionKind, string>;

@@ -5,6 +5,7 @@ import { displayPath } from '../deployments.ts';
 export interface NextCommands {
   readonly up: string;
   readonly down: string;
+  readonly repair: string;
   readonly status: string;
   logs(machine: string): string;
 }
@@ -25,6 +26,7 @@ export function nextCommands(
   return {
     up: `plan up ${plan === null ? 'PLAN' : word(displayPath(plan, io.cwd))}${named ? ` --name ${deployment}` : ''}${where}`,
     down: `plan down ${deployment}${where}`,
+    repair: `plan repair ${deployment}${where}`,
     status: `plan status ${deployment}${where}`,
     logs: (machine) => `plan logs ${machine} -d ${deployment}${where}`,
   };

@@ -2,17 +2,10 @@ import { ConnectionError } from '../../connection/connection.ts';
 import { PrivateKeyError } from '../../connection/private-key-error.ts';
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
-import type { Access, Addresses, Machine } from '../../machine.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
-import { accessOf } from './machine-access.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
 import { persist, targetOf, within } from './use-connection.ts';
-
-interface Reached {
-  readonly addresses: Addresses;
-  readonly access: Access;
-}
 
 /** Waits until a no-op over the connection succeeds: the second stage of readiness. */
 export async function connect(
@@ -28,11 +21,8 @@ export async function connect(
   let pinned: string | undefined;
   let latest = 'no answer';
   using limit = within(timeouts.connect, context, cancel);
-  let corrected: Reached | null = null;
   try {
-    if (attempt > 1) corrected = await correctedAccess(machine, context, limit);
-    const reached = corrected === null ? machine : { ...machine, ...corrected };
-    const target = targetOf(reached, (hostKey) => (pinned = hostKey));
+    const target = targetOf(machine, (hostKey) => (pinned = hostKey));
     const onBroken = (error: ConnectionError): void => {
       if (error instanceof PrivateKeyError) throw error;
       latest = error.message;
@@ -63,11 +53,7 @@ export async function connect(
     ];
   }
   const hostKey = pinned === undefined ? {} : { hostKey: pinned };
-  const { generation } = machine;
   return [
-    ...(corrected === null
-      ? []
-      : [{ type: 'machine-running' as const, machine: name, generation, ...corrected }]),
     {
       type: 'step-succeeded',
       machine: name,
@@ -78,22 +64,4 @@ export async function connect(
       ...hostKey,
     },
   ];
-}
-
-/**
- * How the machine is reached by the plan as it is now, after an earlier try failed: a wrong `ssh` may have been put
- * right since. Null when the provider has nothing to tell.
- */
-async function correctedAccess(
-  machine: Machine,
-  context: PerformContext,
-  { signal }: Cancel,
-): Promise<Reached | null> {
-  if (machine.id === null) return null;
-  const options = { until: () => true, timeout: 0, signal };
-  const end = await context.watch(machine.provider).wait(machine.id, options);
-  if (end.kind === 'timeout') return null;
-  const { addresses, access } = end.observation;
-  if (addresses === null || access === null) return null;
-  return { addresses, access: accessOf(access, addresses, machine, context) };
 }

@@ -12,6 +12,7 @@ const OPTIONS = {
   next: {
     up: 'plan up p.yml',
     down: 'plan down web-stack',
+    repair: 'plan repair web-stack',
     status: 'plan status web-stack',
     logs: (name: string) => `plan logs ${name}`,
   },
