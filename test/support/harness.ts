@@ -44,6 +44,8 @@ export interface Harness extends AsyncDisposable {
   up(plan: Plan, signal?: AbortSignal): Promise<OperationResult>;
   repair(plan: Plan): Promise<OperationResult>;
   down(plan: Plan, options?: { readonly skipTeardown?: boolean }): Promise<OperationResult>;
+  /** The plan that the deployment was last brought to; null: none. */
+  recorded(deployment: string): Promise<Plan | null>;
   /** One operation in a process of its own, over a store of its own, which is killed at that point. */
   process(kind: OperationKind, plan: Plan, at?: KillPoint | null): Promise<ProcessEnd>;
 }
@@ -102,11 +104,11 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
   }
 
   /** Plans as the deployment keeps them. */
-  function recorded(deployment: string): PlanReader {
+  function recorded(deployment: string, need: 'all' | 'teardown' = 'teardown'): PlanReader {
     return async ({ archive, path }) => {
       const document = readPlan(path, archivedSources(await store.loadSources(archive)));
       const inputs = { flags: [], files: [], recorded: {}, env: {} };
-      return resolvePlan(document, { deployment, inputs, need: 'teardown' }).plan;
+      return resolvePlan(document, { deployment, inputs, need }).plan;
     };
   }
 
@@ -139,6 +141,10 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
         { deployment: plan.deployment, plan, skipTeardown, readPlan: recorded(plan.deployment) },
         { signal: new AbortController().signal },
       ),
+    async recorded(deployment) {
+      const plan = (await store.load(deployment))?.plan ?? null;
+      return plan === null ? null : recorded(deployment, 'all')(plan);
+    },
     async process(kind, plan, at = null) {
       await using own = await openStore();
       const { life, wiring: mortalWiring } = mortal({ ...wiring, store: own, logs: silentLogs }, at);

@@ -87,6 +87,7 @@ const fault: fc.Arbitrary<CloudFault> = fc.oneof(
 const command: fc.Arbitrary<Command> = fc.record({
   kind: fc.oneof(
     { weight: 3, arbitrary: fc.constant('up' as const) },
+    { weight: 1, arbitrary: fc.constant('repair' as const) },
     { weight: 1, arbitrary: fc.constant('down' as const) },
   ),
   edits: fc.array(edit, { maxLength: 2 }),
@@ -202,11 +203,18 @@ export async function runTrial(trial: Trial): Promise<readonly string[]> {
   let calm = await attempt(harness, 'up', text, null);
   // A script that failed before may be heard of only now.
   if (calm?.outcome !== 'succeeded') calm = await attempt(harness, 'up', text, null);
+  if (chance.hasEndedMachines) {
+    calm = await attempt(harness, 'repair', text, null);
+    // Members of a level that were verified before the others were replaced are told of them by an up.
+    if (calm?.outcome === 'succeeded') calm = await attempt(harness, 'up', text, null);
+  }
   for (const problem of await unrecorded(harness)) problems.add(problem);
-  if (calm === null) problems.add('up does not begin although nothing is wrong');
+  if (calm === null) problems.add('up or repair does not begin although nothing is wrong');
   else {
-    if (!chance.hasEndedMachines && calm.outcome !== 'succeeded')
-      problems.add(`up fails although nothing is wrong: ${failures(calm.state)}`);
+    if (calm.outcome !== 'succeeded')
+      problems.add(
+        `${chance.hasEndedMachines ? 'repair' : 'up'} fails although nothing is wrong: ${failures(calm.state)}`,
+      );
     const again = await attempt(harness, 'up', text, null);
     const isWhole = [...calm.state.machines.values()].every(
       ({ wanted, stage }) => !wanted || stage === 'ready',
@@ -234,12 +242,13 @@ async function attempt(
   text: string,
   kill: KillPoint | null,
 ): Promise<OperationResult | null> {
-  const plan = await harness.plan(text);
+  const plan = kind === 'up' ? await harness.plan(text) : await harness.recorded('stack');
+  if (plan === null) return null;
   try {
     return (await harness.process(kind, plan, kill)).result;
   } catch (error) {
-    const isUnknown = kind === 'down' && error instanceof UsageError;
-    const cannotBegin = kind === 'up' && (error instanceof ProviderError || error instanceof PlanError);
+    const isUnknown = kind !== 'up' && error instanceof UsageError;
+    const cannotBegin = kind !== 'down' && (error instanceof ProviderError || error instanceof PlanError);
     if (isUnknown || cannotBegin) return null;
     throw error;
   }
