@@ -125,6 +125,12 @@ function madeWithout(
   const { scopes, wiring } = context;
   const service = context.service(machine.service);
   const print = (text: string): string => wiring.store.fingerprint(text);
-  if (step === 'verify') return { made: verifyParts(service, scopes.ready(service, machine), print) };
-  return { made: bootstrapParts(service, scopes.bootstrap(service, machine), print) };
+  try {
+    if (step === 'verify') return { made: verifyParts(service, scopes.ready(service, machine), print) };
+    return { made: bootstrapParts(service, scopes.bootstrap(service, machine), print) };
+  } catch (error) {
+    // What cannot be rendered is of no consequence to a step that renders nothing.
+    if (error instanceof TemplateError) return {};
+    throw error;
+  }
 }

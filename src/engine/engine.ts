@@ -72,6 +72,11 @@ export async function converge(options: EngineOptions): Promise<number> {
     if (service !== undefined) options.revisions.take(service, machine);
   }
 
+  function replaced(machine: string): void {
+    const service = journal.state.machines.get(machine)?.service;
+    if (service !== undefined) options.revisions.replaced(service);
+  }
+
   function begin(step: Step): void {
     const subjects = subjectsOf(step);
     if (step.kind === 'label') take(step.machine);
@@ -83,6 +88,7 @@ export async function converge(options: EngineOptions): Promise<number> {
       .then(() => options.perform(step, { signal: cancelled, lenient: patience.signal }))
       .then((facts) => {
         for (const subject of subjects) busy.delete(subject);
+        for (const fact of facts) if (fact.type === 'instance-condemned') replaced(fact.machine);
         const recorded = journal.commit(facts);
         bell.ring();
         return recorded;
@@ -122,6 +128,7 @@ export async function converge(options: EngineOptions): Promise<number> {
         for (const one of found.seen) options.revisions.note(one.service, one.revisions);
         for (const one of found.decide) {
           if (one.kind === 'revise') take(one.revision.machine);
+          if (one.kind === 'condemn') replaced(one.machine);
           journal.commit(options.decide(one)).catch(fail);
         }
         for (const step of found.start) begin(step);

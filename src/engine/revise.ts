@@ -10,7 +10,8 @@ export function isRevised(
   services: readonly Service[],
   { revisions }: Pick<Situation, 'revisions'>,
 ): boolean {
-  return services.every(({ name }) => !revisions.unseen.has(name) && !revisions.pending.has(name));
+  const { unseen, pending, recheck } = revisions;
+  return services.every(({ name }) => !unseen.has(name) && !pending.has(name) && !recheck.has(name));
 }
 
 /** It differs from the plan or goes back in this pass, so that no other step of it may start. */
@@ -34,6 +35,13 @@ export function revise(service: Service, situation: Situation, out: Reconciliati
     return;
   }
   const pending = revisions.pending.get(service.name);
+  if (pending === undefined && revisions.recheck.has(service.name) && areSettled(service, state)) {
+    const stillDiffer = differences(service, situation).filter(
+      ({ machine }) => state.machines.get(machine)?.gaveUp === false,
+    );
+    out.seen.push({ service: service.name, revisions: stillDiffer });
+    return;
+  }
   const tally = state.tallies.services.get(service.name);
   if (pending === undefined || tally === undefined) return;
   const unavailable = tally.max - tally.ready;
@@ -62,6 +70,13 @@ function isUnderWay({ name, count }: Service, { machines }: DeploymentState): bo
   for (let index = 0; index < count.max; index += 1)
     if ((machines.get(`${name}-${index}`)?.running ?? null) !== null) return true;
   return false;
+}
+
+function areSettled({ name, peers }: Service, { tallies }: DeploymentState): boolean {
+  return [name, ...peers].every((service) => {
+    const tally = tallies.services.get(service);
+    return tally === undefined || tally.settled >= tally.max;
+  });
 }
 
 function areReached(service: string, state: DeploymentState): boolean {

@@ -9,22 +9,44 @@ export interface RevisionBook extends Revisions {
   note(service: string, revisions: readonly Revision[]): void;
   /** A machine's revision begins. */
   take(service: string, machine: string): void;
+  /** A machine of this service got another instance: what others were told of it may be stale. */
+  replaced(service: string): void;
 }
 
+/** More comparisons of one service than this would mean that what is done about a difference does not end it. */
+const MOST_ROUNDS = 10;
+
 export function createRevisionBook(plan: Plan): RevisionBook {
-  const unseen = new Set(servicesOf(plan).map(({ name }) => name));
+  const services = servicesOf(plan);
+  const unseen = new Set(services.map(({ name }) => name));
   const pending = new Map<string, Map<string, Revision>>();
+  const recheck = new Set<string>();
+  const rounds = new Map<string, number>();
+
+  function checkAgain(service: string): void {
+    if ((rounds.get(service) ?? 0) < MOST_ROUNDS) recheck.add(service);
+  }
+
   return {
     unseen,
     pending,
+    recheck,
     note(service, revisions) {
       unseen.delete(service);
-      if (revisions.length > 0) pending.set(service, new Map(revisions.map((one) => [one.machine, one])));
+      recheck.delete(service);
+      rounds.set(service, (rounds.get(service) ?? 0) + 1);
+      if (revisions.length === 0) return;
+      pending.set(service, new Map(revisions.map((one) => [one.machine, one])));
+      checkAgain(service);
     },
     take(service, machine) {
       const waiting = pending.get(service);
       waiting?.delete(machine);
       if (waiting?.size === 0) pending.delete(service);
+    },
+    replaced(service) {
+      for (const { name, peers } of services)
+        if (peers.includes(service) && !unseen.has(name)) checkAgain(name);
     },
   };
 }

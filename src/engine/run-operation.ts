@@ -80,10 +80,11 @@ export async function runOperation(
   const hasTeardown = (machine: Machine): boolean =>
     !skipTeardown && contexts.serviceOf(machine)?.teardown != null;
   const desired = createDesired(context);
+  const isDoubted = ({ service }: Machine): boolean => kind === 'repair' && revisions.unseen.has(service);
   const revise = (machine: Machine): Revision | null => {
     const service = contexts.serviceOf(machine);
     if (service === undefined || !machine.wanted) return null;
-    return revisionOf(machine, desired(machine, service)) ?? (kind === 'repair' ? doubt(machine) : null);
+    return revisionOf(machine, desired(machine, service)) ?? (isDoubted(machine) ? doubt(machine) : null);
   };
   const healer = kind === 'repair' ? createHealer(state, contexts.serviceOf) : null;
   const revisions = createRevisionBook(plan);
@@ -110,7 +111,7 @@ export async function runOperation(
         for (const one of seen) revisions.note(one.service, one.revisions);
       }
     },
-    isRevised: () => revisions.unseen.size === 0 && revisions.pending.size === 0,
+    isRevised: () => revisions.unseen.size + revisions.pending.size + revisions.recheck.size === 0,
     async converge(goal) {
       await converge({
         goal,

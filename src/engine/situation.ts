@@ -39,6 +39,8 @@ export interface Revisions {
   readonly unseen: ReadonlySet<string>;
   /** Revisions that wait for their turn, by service and machine; none is empty. */
   readonly pending: ReadonlyMap<string, ReadonlyMap<string, Revision>>;
+  /** Services to be compared once more when all their machines are settled: a machine may differ in several ways. */
+  readonly recheck: ReadonlySet<string>;
 }
 
 export interface Reconciliation {

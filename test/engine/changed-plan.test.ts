@@ -109,6 +109,33 @@ describe('a changed plan', () => {
     expect((await harness.up(await harness.plan(ONE(after)))).worked).toBe(false);
   });
 
+  it('in several ways has every consequence in one operation', async () => {
+    await using harness = await createHarness();
+    const told = await changed(
+      harness,
+      ONE('{ labels: { a: "1" }, ssh: { user: one }, env: { A: "1" }, bootstrap: { run: "true" } }'),
+      ONE('{ labels: { a: "2" }, ssh: { user: two }, env: { A: "2" }, bootstrap: { run: "true" } }'),
+    );
+    expect(told.revised).toEqual(['web-0 connect: ssh: user changed', 'web-0 bootstrap: env A changed']);
+    expect(harness.cloud.instances[0]?.labels).toEqual({ a: '2' });
+    const again = await harness.up(
+      await harness.plan(
+        ONE('{ labels: { a: "2" }, ssh: { user: two }, env: { A: "2" }, bootstrap: { run: "true" } }'),
+      ),
+    );
+    expect(again).toMatchObject({ outcome: 'succeeded', worked: false });
+  });
+
+  it('of what a service without scripts cannot render is of no consequence', async () => {
+    await using harness = await createHarness();
+    const told = await changed(
+      harness,
+      ONE('{ env: { A: "1" } }'),
+      ONE('{ env: { A: "{{self.publicIp}}" } }'),
+    );
+    expect(told).toMatchObject({ outcome: 'succeeded', ran: [] });
+  });
+
   it('in the image replaces the machine under its name, after its teardown', async () => {
     await using harness = await createHarness();
     const service = (image: string): string =>

@@ -109,6 +109,7 @@ class Simulation {
   private readonly revisions = {
     unseen: new Set<string>(),
     pending: new Map<string, ReadonlyMap<string, Revision>>(),
+    recheck: new Set<string>(),
   };
   /** Machines whose retry waits; the engine looks at them again when its alarm rings. */
   private readonly sleepers = new Set<string>();
