@@ -34,6 +34,9 @@ export interface NotesOptions {
   hasTeardown(machine: Machine): boolean;
 }
 
+/** What may happen to a machine beside the one thing that is most. */
+const ASIDE: ReadonlySet<Difference['action']> = new Set(['label', 'connect', 'terminate']);
+
 export function createNotes(options: NotesOptions): Notes {
   const { before, context, desired, revisions, traced, hasTeardown } = options;
   const { plan, journal } = context;
@@ -44,13 +47,16 @@ export function createNotes(options: NotesOptions): Notes {
   function note(machine: Machine, more: Pick<Difference, 'action' | 'cause'> & Partial<Difference>): void {
     const { name, service, level } = machine;
     const base = { machine: name, service, level, conditional: false, teardown: false, begun: false };
-    found.set(`${name} ${more.action === 'label' || more.action === 'terminate' ? more.action : ''}`, {
-      ...base,
-      ...more,
-    });
+    found.set(`${name} ${ASIDE.has(more.action) ? more.action : ''}`, { ...base, ...more });
   }
 
-  const isNoted = (name: string): boolean => found.has(`${name} `);
+  const isNoted = (name: string): boolean => found.has(`${name} `) || found.has(`${name} connect`);
+
+  /** It gets another instance: what is told to it anew after that is part of it. */
+  function isFresh(name: string): boolean {
+    const action = found.get(`${name} `)?.action;
+    return action === 'launch' || action === 'replace';
+  }
 
   /** What happens to a machine that goes on, unless more than that happens to it. */
   function goesOn(name: string): void {
@@ -97,7 +103,7 @@ export function createNotes(options: NotesOptions): Notes {
     const { cause } = revision;
     const to = REVISIONS.find((one) => one === revision.to);
     // The other kinds are for a repair to decide on.
-    if (to === undefined) return;
+    if (to === undefined || isFresh(machine.name)) return;
     const teardown = to === 'replace' && machine.under !== null && hasTeardown(machine);
     const { upstream, isOpen } = unknownsBehind(
       to,

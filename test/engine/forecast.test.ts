@@ -46,15 +46,20 @@ async function foretold(harness: Harness, text: string, recorded?: Plan): Promis
 function done(harness: Harness, before: DeploymentState, after: DeploymentState): readonly string[] {
   const deeds = new Set<string>();
   const replaced = new Set<string>();
+  const fresh = new Set<string>();
   for (const event of harness.events) {
     if (event.type !== 'fact') continue;
     const { fact } = event;
     if (fact.type === 'machine-revised') {
-      deeds.add(`${fact.to} ${fact.machine}`);
-      if (fact.to === 'replace') replaced.add(fact.machine);
+      // What a machine with another instance is told anew is part of its launch.
+      if (!fresh.has(fact.machine)) deeds.add(`${fact.to} ${fact.machine}`);
+      if (fact.to === 'replace') for (const set of [replaced, fresh]) set.add(fact.machine);
     } else if (fact.type === 'machine-labelled') deeds.add(`label ${fact.machine}`);
     else if (fact.type === 'launch-requested')
-      for (const { name } of fact.batch.machines) if (!replaced.has(name)) deeds.add(`launch ${name}`);
+      for (const { name } of fact.batch.machines) {
+        if (!replaced.has(name)) deeds.add(`launch ${name}`);
+        fresh.add(name);
+      }
   }
   for (const machine of after.machines.values())
     if (machine.stage === 'gone' && before.machines.get(machine.name)?.stage !== 'gone')
