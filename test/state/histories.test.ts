@@ -8,7 +8,7 @@ describe('histories', () => {
     const types = new Set<string>();
     const stages = new Set<string>();
     let kept = 0;
-    for (const facts of fc.sample(histories, { numRuns: 400, seed: 1 })) {
+    for (const facts of fc.sample(histories, { numRuns: 1_500, seed: 1 })) {
       const state = emptyState(created);
       for (const fact of facts) {
         applyFact(state, fact, nothingTouched());

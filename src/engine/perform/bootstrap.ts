@@ -16,7 +16,8 @@ import { persist, targetOf, within } from './use-connection.ts';
 
 type Outputs = Readonly<Record<string, string | Sensitive>>;
 type Result =
-  | { readonly kind: 'done'; readonly outputs: Outputs }
+  /** `isOld`: by what an earlier operation had told the script. */
+  | { readonly kind: 'done'; readonly outputs: Outputs; readonly isOld: boolean }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** Puts the files of a service on a machine and runs its bootstrap script; goes on with one that still runs. */
@@ -34,8 +35,7 @@ export async function bootstrap(
     const startedAt = resumed?.since ?? context.wiring.clock.now();
     const scope = context.scopes.bootstrap(service, machine);
     const constants = constantOutputs(service, scope);
-    const made =
-      resumed?.made ?? bootstrapParts(service, scope, (text) => context.wiring.store.fingerprint(text));
+    const made = bootstrapParts(service, scope, (text) => context.wiring.store.fingerprint(text));
     context.tell({ type: 'step-began', machine: name, step: 'bootstrap', attempt });
     const perform = service.bootstrap === null ? putFiles : runScript;
     const result = await perform(
@@ -53,7 +53,7 @@ export async function bootstrap(
           step: 'bootstrap',
           attempt,
           startedAt,
-          made,
+          made: result.isOld ? (resumed?.made ?? made) : made,
           outputs,
         },
       ];
@@ -92,13 +92,14 @@ async function runScript(work: Work, context: PerformContext, cancel: Cancel): P
     attempt,
     label: script.label,
     run,
+    isResumed: work.isResumed,
     timeout: script.timeout,
     connectWithin: Infinity,
   } as const;
   const end = await supervise(supervised, machine, context, cancel);
   if (end.kind === 'failed') return end;
 
-  const outputs = readOutputs(service, end.outputs ?? Buffer.alloc(0));
+  const outputs = readOutputs(service, end.outputs ?? Buffer.alloc(0), end.isOld);
   if (outputs.kind === 'done') {
     const secrets = Object.values(outputs.outputs).flatMap((value) =>
       typeof value === 'string' ? [] : [value.sensitive],
@@ -114,7 +115,7 @@ async function runScript(work: Work, context: PerformContext, cancel: Cancel): P
 async function putFiles(work: Work, context: PerformContext, cancel: Cancel): Promise<Result> {
   const { machine, service, scope } = work;
   const files = filesOf(service, scope);
-  if (files.length === 0) return { kind: 'done', outputs: {} };
+  if (files.length === 0) return { kind: 'done', outputs: {}, isOld: false };
   await started(work, context);
   using limit = within(service.timeouts.bootstrap, context, cancel);
   const put = { base: baseOf(context, machine), user: service.user, files };
@@ -122,7 +123,7 @@ async function putFiles(work: Work, context: PerformContext, cancel: Cancel): Pr
     await persist(targetOf(machine), context, limit, (connection) =>
       context.wiring.runner.put(connection, put, { signal: limit.signal }),
     );
-    return { kind: 'done', outputs: {} };
+    return { kind: 'done', outputs: {}, isOld: false };
   } catch (error) {
     if (!limit.expired()) throw error;
     const message = `The files were not in place within ${spellDuration(service.timeouts.bootstrap)}`;
@@ -149,7 +150,7 @@ function constantOutputs(service: Service, scope: Scope): Outputs {
 }
 
 /** Exactly the declared outputs, or a failure that names what is wrong. */
-function readOutputs(service: Service, bytes: Buffer): Result {
+function readOutputs(service: Service, bytes: Buffer, isOld: boolean): Result {
   const fail = (message: string): Result => ({
     kind: 'failed',
     failure: failureOf('bootstrap', 'outputs', message),
@@ -169,7 +170,7 @@ function readOutputs(service: Service, bytes: Buffer): Result {
     const value = parsed.values.get(name) ?? '';
     return [name, sensitive ? { sensitive: value } : value] as const;
   });
-  return { kind: 'done', outputs: Object.fromEntries(outputs) };
+  return { kind: 'done', outputs: Object.fromEntries(outputs), isOld };
 }
 
 function listed(names: readonly string[]): string {

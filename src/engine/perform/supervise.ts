@@ -16,6 +16,8 @@ export interface Supervised {
   /** How messages call the script. */
   readonly label: string;
   readonly run: ScriptRun;
+  /** An earlier operation recorded that it starts; whether it did, the machine knows. */
+  readonly isResumed: boolean;
   /** Milliseconds that the script may take; all of them again when it is attached to, for nobody knows when it began. */
   readonly timeout: number;
   /** Milliseconds without a connection after which it is given up. */
@@ -25,6 +27,8 @@ export interface Supervised {
 export type SupervisedEnd =
   | {
       readonly kind: 'done';
+      /** It is the script that an earlier operation had started, with what that one told it. */
+      readonly isOld: boolean;
       readonly outputs: Buffer | null;
       readonly log: LogFile;
       readonly logPath: string;
@@ -52,6 +56,8 @@ export async function supervise(
   const breaks: string[] = [];
   using limit = within(work.timeout, context, cancel);
 
+  const { runner } = context.wiring;
+  let isOld = false;
   let end: ScriptEnd;
   try {
     const onBroken = (error: ConnectionError): void => {
@@ -69,7 +75,13 @@ export async function supervise(
       targetOf(machine),
       context,
       { signal, onBroken, connectWithin: work.connectWithin },
-      (connection) => context.wiring.runner.run(connection, run, { signal, onOutput }),
+      async (connection) => {
+        const before = work.isResumed
+          ? await runner.attach(connection, run, { signal, onOutput })
+          : undefined;
+        isOld = before !== undefined;
+        return before ?? runner.run(connection, run, { signal, onOutput });
+      },
     );
   } catch (error) {
     const tail = await log.end();
@@ -85,7 +97,7 @@ export async function supervise(
   shown.end();
   const logTail = await log.end();
   if (end.kind === 'exited' && end.exitCode === 0)
-    return { kind: 'done', outputs: end.outputs, log, logPath: path };
+    return { kind: 'done', outputs: end.outputs, isOld, log, logPath: path };
   return { kind: 'failed', failure: scriptFailure(step, label, end, { logTail, logPath: path }) };
 }
 

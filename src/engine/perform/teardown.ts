@@ -59,6 +59,7 @@ async function run(work: Work, context: PerformContext, cancel: Cancel): Promise
     step: 'teardown',
     attempt,
     label: script.label,
+    isResumed,
     run: { ...input, name: `${generation}-teardown-${attempt}`, files: [], outputs: false, stopFirst },
     timeout: script.timeout,
     connectWithin: service.timeouts.connect,
