@@ -96,6 +96,52 @@ describe.skipIf(missing !== undefined)(
       }
     });
 
+    it('while its files are uploaded, has them whole, and ran exactly once', async () => {
+      const bytes = Buffer.alloc(3_000_000, 'file content ');
+      for (const at of [20_000, 500_000, 2_500_000]) {
+        const { run: plain, starts } = counted();
+        const run: ScriptRun = { ...plain, files: [{ path: `~/big-${plain.name}`, mode: 0o600, bytes }] };
+        let seen = 0;
+        proxy.onClientBytes = (chunk) => {
+          seen += chunk.length;
+          if (seen < at) return;
+          proxy.onClientBytes = undefined;
+          setImmediate(() => proxy.cut());
+        };
+        const connection = await open();
+        await expect(
+          runner.run(connection, run, { signal: never, onOutput: () => undefined }),
+        ).rejects.toMatchObject({ problem: 'lost' });
+        await connection[Symbol.asyncDispose]();
+        expect(await persist(run, () => undefined)).toMatchObject(expected);
+        expect(await starts()).toBe('x\n');
+        expect((await readFile(join(sshd.home, `big-${plain.name}`))).equals(bytes)).toBe(true);
+      }
+    });
+
+    it('while a verify tries, fails that try, and the next one passes', async () => {
+      const { run: told, starts } = counted();
+      const run = { ...scriptRun(TEXT.replace('echo k=v >>"$PLAN_OUTPUT"; ', '')), args: told.args };
+      const connection = await open();
+      const output = collector();
+      await expect(
+        runner.attempt(connection, run, {
+          signal: never,
+          onOutput: (chunk) => {
+            output.onOutput(chunk);
+            if (chunk.includes('line 2')) proxy.cut();
+          },
+        }),
+      ).rejects.toMatchObject({ problem: 'lost' });
+      await connection[Symbol.asyncDispose]();
+      const second = await open();
+      const again = collector();
+      const end = await runner.attempt(second, run, { signal: never, onOutput: again.onOutput });
+      await second[Symbol.asyncDispose]();
+      expect([end.kind, again.text()]).toEqual(['exited', LOG]);
+      expect(await starts()).toBe('x\nx\n');
+    });
+
     it('while its log is followed, again and again, ran exactly once, and its log has every line once', async () => {
       const { run, starts } = counted();
       let cuts = 0;
