@@ -8,6 +8,7 @@ import { createLocalProvider } from '../../src/providers/local/local.ts';
 import type { InstanceState, LaunchRequest, Observation, Provider } from '../../src/providers/provider.ts';
 import { connectTo } from './ssh-client.ts';
 import type { TestClient } from './ssh-client.ts';
+import { until as waitUntil } from './until.ts';
 
 export const cancel = { signal: new AbortController().signal };
 export const tags = { deployment: 'test', uuid: 'uuid-1', owner: 'tester' };
@@ -86,6 +87,10 @@ export async function createLocalMachines(options: {
       await closer.release({} as typeof tags, cancel);
       await closer.close();
       host?.stop();
+      // A host that was started for a command that was cancelled ends a moment after that command.
+      const deadline = Date.now() + 5_000;
+      if (!options.inProcess)
+        await waitUntil(() => !existsSync(join(stateDirectory, 'machines')) || Date.now() > deadline);
       const traces = existsSync(join(stateDirectory, 'machines'));
       rmSync(stateDirectory, { recursive: true, force: true });
       if (traces && !options.inProcess) throw new Error('Cannot leave no trace: "machines" is still there');
