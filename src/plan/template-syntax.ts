@@ -72,6 +72,7 @@ function syntaxProblem(text: string, error: unknown): TemplateProblem {
       path.length,
     );
   }
+  // The parser's lexer, which knows how far it came, is exported and missing from the declarations.
   const { lexer } = (Handlebars as unknown as { readonly Parser: { readonly lexer: Lexer } }).Parser;
   const offset = Math.max(0, text.length - lexer._input.length - lexer.match.length);
   return unexpected(text, offset, lexer.match.length, /got '(\w+)'$/.exec(message)?.[1] ?? '');

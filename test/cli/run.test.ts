@@ -6,6 +6,7 @@ import { collector } from './command.ts';
 describe('run()', () => {
   it('calls what it does not expect a bug, with a stack, and answers 70', async () => {
     const stderr = collector();
+    // Only what is reached before the working directory is asked for: the rest is never looked at.
     const io = {
       stderr: stderr.stream,
       stdout: collector().stream,
