@@ -43,6 +43,8 @@ export interface Batch {
   readonly made?: Pick<Made, 'launch' | 'labels'>;
   /** JSON text of the provider's `LaunchRequest`. */
   readonly request: Sensitive;
+  /** The host key that its machines are given; absent: none. */
+  readonly hostKey?: string;
 }
 
 /** What happened. Names machines by name and generation; everything in it is masked or marked sensitive. */
@@ -51,7 +53,8 @@ export type FactBody =
   | { readonly type: 'plan-recorded'; readonly plan: PlanRecord }
   | { readonly type: 'operation-started'; readonly operation: OperationRecord }
   | { readonly type: 'operation-ended'; readonly id: number; readonly outcome: Outcome }
-  | { readonly type: 'scope-prepared'; readonly provider: string }
+  /** `place`: where its machines are, where the provider tells. */
+  | { readonly type: 'scope-prepared'; readonly provider: string; readonly place?: string | null }
   | { readonly type: 'scope-released'; readonly provider: string }
   | { readonly type: 'launch-requested'; readonly batch: Batch }
   | {
@@ -61,8 +64,15 @@ export type FactBody =
       readonly ids: readonly (string | null)[];
       /** The failure of the machines that were not given. */
       readonly shortfall: StepFailure | null;
+      /** True when it does not count as a try of these. */
+      readonly isFree?: boolean;
     }
-  | { readonly type: 'launch-refused'; readonly batch: number; readonly failed: StepFailure }
+  | {
+      readonly type: 'launch-refused';
+      readonly batch: number;
+      readonly failed: StepFailure;
+      readonly isFree?: boolean;
+    }
   | {
       readonly type: 'machine-running';
       readonly machine: string;

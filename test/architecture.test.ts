@@ -18,13 +18,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The one file that may import each npm dependency; the local provider is another program, so it has its own. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  '@aws-sdk/client-ec2': ['providers/ec2/ec2-client.ts'],
+  '@aws-sdk/client-service-quotas': ['providers/ec2/quotas-client.ts'],
+  '@aws-sdk/client-ssm': ['providers/ec2/ssm-client.ts'],
   ajv: ['plan/schema.ts'],
   'better-sqlite3': ['state/database.ts', 'providers/local/hosting-lock.ts'],
   commander: ['cli/parse.ts'],
   'fastest-levenshtein': ['plan/nearest.ts'],
   handlebars: ['plan/template-syntax.ts'],
   'log-update': ['cli/render/live-area.ts'],
-  'p-queue': ['engine/queue.ts'],
+  'p-queue': ['queue.ts'],
   picocolors: ['cli/render/style.ts'],
   ssh2: ['connection/ssh.ts', 'providers/local/ssh-server.ts'],
   'string-width': ['cli/render/clip.ts'],

@@ -5,7 +5,7 @@ import type { Journal } from './journal.ts';
 import type { Wiring } from './operation.ts';
 import type { PerformContext } from './perform/context.ts';
 import type { Providers } from './providers.ts';
-import { createQueue } from './queue.ts';
+import { createQueue } from '../queue.ts';
 import { createScopes } from './scope.ts';
 import { createSecrets } from './secrets.ts';
 import { silentLogs } from './silent-logs.ts';

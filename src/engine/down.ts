@@ -5,6 +5,7 @@ import type { DownRequest, OperationResult, Wiring } from './operation.ts';
 import { retiredPlans } from './retired.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
+import { tagsOf } from './tags.ts';
 
 /**
  * Tears a deployment down, levels in reverse order; goes on whatever fails. Rejects with `LockedError`, `StateError`,
@@ -36,7 +37,7 @@ async function bringDown(running: Running) {
   const worked = !isRecordOnly || running.hasWork(goal);
   const batches = [...state.batches.values()].map(({ provider }) => provider);
   const instances = [...state.instances.values()].map(({ provider }) => provider);
-  await providers.open(new Set([...state.scopes, ...batches, ...instances]));
+  await providers.open(new Set([...state.scopes.keys(), ...batches, ...instances]));
   await running.converge(goal);
   if (signal.aborted) return { succeeded: false, worked };
   const areReleased = await release(running);
@@ -50,9 +51,9 @@ async function release({ journal, providers, context, signal }: Running): Promis
   const left = new Set(
     [...[...state.instances.values()], ...state.batches.values()].map(({ provider }) => provider),
   );
-  const tags = { deployment: state.name, uuid: state.uuid, owner: context.wiring.owner };
+  const tags = tagsOf(state, context.wiring);
   let areReleased = true;
-  for (const provider of [...state.scopes]) {
+  for (const provider of [...state.scopes.keys()]) {
     if (left.has(provider)) continue;
     try {
       await providers.get(provider).release(tags, { signal });

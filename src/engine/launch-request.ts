@@ -6,6 +6,7 @@ import { render } from '../plan/template.ts';
 import type { LaunchRequest } from '../providers/provider.ts';
 import { machineOf } from './perform/context.ts';
 import type { PlanContext } from './plan-context.ts';
+import { tagsOf } from './tags.ts';
 
 /** What a service asks of its provider for these machines. Throws `TemplateError`. */
 export function launchRequest(
@@ -31,7 +32,9 @@ export function launchRequest(
         ? (options as LaunchRequest['options'])
         : {},
     labels,
-    tags: { deployment: state.name, uuid: state.uuid, owner: context.wiring.owner },
+    tags: tagsOf(state, context.wiring),
+    handsHostKey: service.ssh.hostKey === undefined,
+    resolved: null,
   };
 }
 

@@ -68,7 +68,7 @@ function copyOf(state: DeploymentState): DeploymentState {
     instances: new Map(state.instances),
     condemned: new Set(state.condemned),
     batches: new Map(state.batches),
-    scopes: new Set(state.scopes),
+    scopes: new Map(state.scopes),
     tallies: emptyTallies(),
   };
 }

@@ -6,11 +6,14 @@ export interface Cancel {
   readonly signal: AbortSignal;
 }
 
-/** The tags that every machine carries at the provider, by which it is found again. */
+/** The tags that everything of a deployment carries at the provider, by which it is found again. */
 export interface Tags {
   readonly deployment: string;
   readonly uuid: string;
+  /** `user@host` of whoever launched it. */
   readonly owner: string;
+  /** Which state directory accounts for it. */
+  readonly state: string;
 }
 
 /** What a service asks of a provider: resolved, stored before the call, repeated byte for byte. */
@@ -24,6 +27,37 @@ export interface LaunchRequest {
   readonly options: Readonly<Record<string, Json>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly tags: Tags;
+  /** True when the provider is to give the machines a host key that is known before they are reached, if it can. */
+  readonly handsHostKey: boolean;
+  /** What `resolve` made of it: all that the call says, in the provider's own terms; null before. */
+  readonly resolved: Json;
+}
+
+export type Resolution =
+  | {
+      readonly kind: 'resolved';
+      readonly request: LaunchRequest;
+      /** `ecdsa-sha2-nistp256 AAAA…`: the host key that the machines are given; null: none. */
+      readonly hostKey: string | null;
+    }
+  | LaunchRefusal;
+
+/** Nothing was launched. */
+export interface LaunchRefusal {
+  readonly kind: 'refused';
+  readonly message: string;
+  /** Milliseconds after which it is worth another try; null: it is final. */
+  readonly retryAfter: number | null;
+  /** True when the next try asks for something else (another type, another place): it does not count as a try. */
+  readonly elsewhere?: boolean;
+}
+
+/** What a check is asked about: a request and how many machines it is for. */
+export interface LaunchPreview {
+  readonly request: LaunchRequest;
+  /** Fewest machines that would do, and all that will be asked for. */
+  readonly min: number;
+  readonly max: number;
 }
 
 /** One call for many machines of one service. Machine i of `machines` is instance i of the answer. */
@@ -37,10 +71,15 @@ export interface LaunchBatch {
 }
 
 export type LaunchAnswer =
-  /** `ids[i]` belongs to `machines[i]`; null: not given, and `whyFewer` says why. */
-  | { readonly kind: 'launched'; readonly ids: readonly (string | null)[]; readonly whyFewer: string | null }
-  /** Nothing was launched. `retryAfter` (milliseconds): worth another try after that; null: it is final. */
-  | { readonly kind: 'refused'; readonly message: string; readonly retryAfter: number | null };
+  | {
+      readonly kind: 'launched';
+      /** `ids[i]` belongs to `machines[i]`; null: not given, and `whyFewer` says why. */
+      readonly ids: readonly (string | null)[];
+      readonly whyFewer: string | null;
+      /** Whether the missing ones are worth asking for again, as in a refusal; absent: they are not. */
+      readonly again?: Pick<LaunchRefusal, 'retryAfter' | 'elsewhere'>;
+    }
+  | LaunchRefusal;
 
 export type InstanceState =
   'pending' | 'running' | 'stopping' | 'stopped' | 'terminating' | 'terminated' | 'unknown';
@@ -58,8 +97,32 @@ export interface Observation {
   readonly batch: { readonly token: string; readonly index: number } | null;
 }
 
-/** `cannot` is data: what the provider says when it does not do this to this machine. */
-export type PowerAnswer = { readonly kind: 'accepted' } | { readonly kind: 'cannot'; readonly why: string };
+export type PowerAnswer =
+  | { readonly kind: 'accepted' }
+  /** The machine is between two states; the same request is worth repeating. */
+  | { readonly kind: 'not-yet'; readonly why: string }
+  /** Data, not an error: what the provider says when it does not do this to this machine. */
+  | { readonly kind: 'cannot'; readonly why: string };
+
+/** The labels of one machine: those that it is to have, and the keys of those that it had and is to lose. */
+export interface LabelChange {
+  readonly set: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+}
+
+/** Something at the provider that carries this tool's tags: a machine, or what was made beside machines. */
+export interface Holding {
+  /** In words: `machine`, `key pair`, `security group`, `volume`. */
+  readonly kind: string;
+  readonly id: string;
+  /** As the provider shows it to people, or null. */
+  readonly name: string | null;
+  readonly tags: Partial<Tags>;
+  /** Token of the batch that launched it; null for what is no machine. */
+  readonly token: string | null;
+  /** Epoch milliseconds of its making, or null. */
+  readonly since: number | null;
+}
 
 /** A problem that was found before anything is launched. */
 export interface ProviderProblem {
@@ -81,32 +144,39 @@ export interface Provider {
   readonly pollInterval: number;
   /** Milliseconds within which a launched machine may still be missing from `describe` and `list`. */
   readonly consistencyDelay: number;
+  /** Calls of the provider's API that were made so far, by name; empty where there is none. */
+  readonly apiCalls: ReadonlyMap<string, number>;
   /** All problems that can be seen before a launch: credentials, images, options, quota. */
-  check(requests: readonly LaunchRequest[], cancel: Cancel): Promise<readonly ProviderProblem[]>;
-  /** Makes what a deployment needs beside machines (keys, groups, networks). */
-  prepare(tags: Tags, cancel: Cancel): Promise<void>;
+  check(previews: readonly LaunchPreview[], cancel: Cancel): Promise<readonly ProviderProblem[]>;
+  /**
+   * Makes what a deployment needs beside machines (keys, groups, networks) for these requests. Answers the place where
+   * its machines are, for people and to be compared (`us-west-2, account 123456789012`), or null where there is one.
+   */
+  prepare(tags: Tags, requests: readonly LaunchRequest[], cancel: Cancel): Promise<string | null>;
   /** Removes what `prepare` made, and waits until nothing of the deployment is left at the provider. */
   release(tags: Tags, cancel: Cancel): Promise<void>;
+  /** Completes a request, so that the call says the same however often it is made, and before it is recorded. */
+  resolve(request: LaunchRequest, cancel: Cancel): Promise<Resolution>;
   launch(batch: LaunchBatch, cancel: Cancel): Promise<LaunchAnswer>;
   /** One entry for every id; an id that the provider does not know is `unknown`. */
   describe(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, Observation>>;
   /** Succeeds for what is already gone. Answers once the request is accepted. */
   terminate(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
-  /** Gives machines these labels in place of those that they have. */
-  label(
-    labels: ReadonlyMap<string, Readonly<Record<string, string>>>,
-    cancel: Cancel,
-  ): Promise<ReadonlyMap<string, PowerAnswer>>;
+  label(changes: ReadonlyMap<string, LabelChange>, cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   stop(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   start(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   reboot(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   /** All machines that carry these tags and are not terminated. */
   list(tags: Partial<Tags>, cancel: Cancel): Promise<readonly Observation[]>;
+  /** Everything that carries this tool's tags, of any deployment. */
+  holdings(cancel: Cancel): Promise<readonly Holding[]>;
+  /** Removes holdings, machines first, and waits until they are gone. Succeeds for what is already gone. */
+  remove(holdings: readonly Holding[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   /** Frees what this process holds (sockets); machines stay. */
   close(): Promise<void>;
 }
 
-/** The provider could not be asked, or answered nonsense. `retryAfter` as in `LaunchAnswer`. */
+/** The provider could not be asked, or answered nonsense. `retryAfter` as in `LaunchRefusal`. */
 export class ProviderError extends Error {
   readonly retryAfter: number | null;
 

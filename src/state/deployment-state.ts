@@ -26,8 +26,8 @@ export interface DeploymentState {
   readonly batches: Map<number, Batch>;
   /** Number of the newest batch. */
   lastBatch: number;
-  /** Providers that were prepared and not released. */
-  readonly scopes: Set<string>;
+  /** Providers that were prepared and not released, and the place where their machines are, where one is known. */
+  readonly scopes: Map<string, string | null>;
   /** Derived from the machines, never stored. */
   readonly tallies: Tallies;
 }
@@ -70,7 +70,7 @@ export function emptyState(created: {
     condemned: new Set(),
     batches: new Map(),
     lastBatch: 0,
-    scopes: new Set(),
+    scopes: new Map(),
     tallies: emptyTallies(),
   };
 }
@@ -114,7 +114,7 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
       touched.deployment = true;
       return;
     case 'scope-prepared':
-      state.scopes.add(fact.provider);
+      state.scopes.set(fact.provider, fact.place ?? null);
       touched.deployment = true;
       return;
     case 'scope-released':

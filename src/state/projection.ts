@@ -13,6 +13,8 @@ interface DeploymentRecord {
   readonly operation: OperationRecord | null;
   readonly lastBatch: number;
   readonly scopes: readonly string[];
+  /** Of scopes, where it is known. */
+  readonly places?: Readonly<Record<string, string>>;
 }
 
 /** Writes the records that changed; to be called in a transaction. */
@@ -55,7 +57,8 @@ export function projectionWriter(db: Database, cipher: Cipher): WriteProjection 
 }
 
 function deploymentRecord({ plan, operation, lastBatch, scopes }: DeploymentState): DeploymentRecord {
-  return { plan, operation, lastBatch, scopes: [...scopes] };
+  const places = [...scopes].flatMap(([name, place]) => (place === null ? [] : [[name, place] as const]));
+  return { plan, operation, lastBatch, scopes: [...scopes.keys()], places: Object.fromEntries(places) };
 }
 
 interface DeploymentRow {
@@ -79,7 +82,7 @@ export function readProjection(db: Database, cipher: Cipher, name: string): Depl
   state.plan = record.plan;
   state.operation = record.operation;
   state.lastBatch = record.lastBatch;
-  for (const scope of record.scopes) state.scopes.add(scope);
+  for (const scope of record.scopes) state.scopes.set(scope, record.places?.[scope] ?? null);
   for (const machine of readRecords(db, cipher, 'machines', 'position', row.id) as readonly Machine[])
     state.machines.set(machine.name, machine);
   for (const instance of readRecords(db, cipher, 'instances', 'position', row.id) as readonly Instance[]) {

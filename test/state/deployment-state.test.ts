@@ -270,7 +270,7 @@ describe('foldFacts()', () => {
       { type: 'scope-released', provider: 'local' },
       { type: 'operation-ended', id: 7, outcome: 'failed' },
     );
-    expect([...state.scopes]).toEqual(['west']);
+    expect([...state.scopes.keys()]).toEqual(['west']);
     expect(state.operation?.outcome).toBeNull();
     const ended = fold(started, { type: 'operation-ended', id: 1, outcome: 'succeeded' });
     expect(ended.operation).toMatchObject({ id: 1, outcome: 'succeeded', endedAt: 3 });

@@ -151,7 +151,7 @@ describe('a lock that was taken on another host', () => {
     child.proceed();
     expect(await child.line()).toBe('freed');
     expect(await presence(store)).toBe('alive');
-    expect((await store.load('web'))?.scopes).toEqual(new Set(['p1']));
+    expect((await store.load('web'))?.scopes).toEqual(new Map([['p1', null]]));
   });
 });
 

@@ -152,7 +152,7 @@ describe('Store.append()', () => {
     const appended = store.append(state, [created, prepared], touched);
     touched.deployment = false;
     await appended;
-    expect([...((await store.load(created.name))?.scopes ?? [])]).toEqual(['local']);
+    expect([...((await store.load(created.name))?.scopes.keys() ?? [])]).toEqual(['local']);
   });
 
   it('refuses facts of a deployment that is not locked', async () => {

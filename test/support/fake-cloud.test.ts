@@ -5,8 +5,17 @@ import type { CloudFault, FakeCloud, FakeCloudOptions } from './fake-cloud.ts';
 import { createFakeCloud } from './fake-cloud.ts';
 import { createVirtualClock } from './virtual-clock.ts';
 
-const tags = { deployment: 'stack', uuid: 'uuid-1', owner: 'tester' };
-const request = { service: 'web', image: null, directory: '/', options: {}, labels: {}, tags };
+const tags = { deployment: 'stack', uuid: 'uuid-1', owner: 'tester', state: 'here' };
+const request = {
+  service: 'web',
+  image: null,
+  directory: '/',
+  options: {},
+  labels: {},
+  handsHostKey: true,
+  resolved: null,
+  tags,
+};
 const cancel = { signal: new AbortController().signal };
 
 function batchOf(count: number, min = 1, token = 'token-1'): LaunchBatch {
@@ -73,7 +82,7 @@ describe('the fake cloud', () => {
 
   it('remembers what it prepared', async () => {
     const { cloud } = begin();
-    await cloud.prepare(tags, cancel);
+    await cloud.prepare(tags, [], cancel);
     expect([...cloud.prepared]).toEqual(['uuid-1']);
     await cloud.release(tags, cancel);
     expect([...cloud.prepared]).toEqual([]);

@@ -1,5 +1,7 @@
 import type { Clock } from '../../src/clock.ts';
 import type {
+  Holding,
+  LabelChange,
   LaunchAnswer,
   LaunchBatch,
   LaunchRequest,
@@ -13,6 +15,7 @@ export type Call =
   | 'check'
   | 'prepare'
   | 'release'
+  | 'resolve'
   | 'launch'
   | 'label'
   | 'describe'
@@ -20,7 +23,9 @@ export type Call =
   | 'stop'
   | 'start'
   | 'reboot'
-  | 'list';
+  | 'list'
+  | 'holdings'
+  | 'remove';
 
 /** What goes wrong with one call. Times are milliseconds of the clock. */
 export type CloudFault =
@@ -95,6 +100,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     check: 0,
     prepare: 0,
     release: 0,
+    resolve: 0,
     launch: 0,
     label: 0,
     describe: 0,
@@ -103,6 +109,8 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     start: 0,
     reboot: 0,
     list: 0,
+    holdings: 0,
+    remove: 0,
   };
   const instances: FakeInstance[] = [];
   const byId = new Map<string, FakeInstance>();
@@ -190,6 +198,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     batchLimit: options.batchLimit ?? 1_000,
     pollInterval: 100,
     consistencyDelay: options.consistencyDelay ?? 0,
+    apiCalls: new Map(),
     calls,
     instances,
     prepared: new Set(),
@@ -215,13 +224,19 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     },
     break: (name) => void broken.add(name),
     mend: (name) => void broken.delete(name),
-    check: (_requests, { signal }) => call('check', signal, () => []),
-    prepare: ({ uuid }, { signal }) => call('prepare', signal, () => void cloud.prepared.add(uuid)),
+    check: (_previews, { signal }) => call('check', signal, () => []),
+    prepare: ({ uuid }, _requests, { signal }) =>
+      call('prepare', signal, () => {
+        cloud.prepared.add(uuid);
+        return null;
+      }),
+    resolve: (request, { signal }) =>
+      call('resolve', signal, () => ({ kind: 'resolved', request, hostKey: null })),
     release: ({ uuid }, { signal }) => call('release', signal, () => void cloud.prepared.delete(uuid)),
     launch: (batch, { signal }) => call('launch', signal, (isShort) => launch(batch, isShort)),
     describe: (ids, { signal }) => call('describe', signal, () => new Map(ids.map((id) => [id, seen(id)]))),
     terminate: (ids, { signal }) => call('terminate', signal, () => terminate(ids)),
-    label: (labels, { signal }) => call('label', signal, () => label(labels)),
+    label: (changes, { signal }) => call('label', signal, () => label(changes)),
     stop: power,
     start: power,
     reboot: (ids, { signal }) => call('reboot', signal, () => reboot(ids)),
@@ -232,9 +247,18 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
           .filter(({ request }) => uuid === undefined || request.tags.uuid === uuid)
           .map(observe),
       ),
+    holdings: ({ signal }) =>
+      call('holdings', signal, () =>
+        instances.filter((instance) => isAlive(instance) && isVisible(instance)).map(holdingOf),
+      ),
+    remove: (holdings, { signal }) => call('remove', signal, () => terminate(holdings.map(({ id }) => id))),
     close: () => Promise.resolve(),
   };
   return cloud;
+
+  function holdingOf({ id, name, request, token, launchedAt }: FakeInstance): Holding {
+    return { kind: 'machine', id, name, tags: request.tags, token, since: launchedAt };
+  }
 
   function launch({ token, machines, min, request }: LaunchBatch, isShort: boolean): LaunchAnswer {
     const known = answers.get(token);
@@ -295,14 +319,14 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     return new Map(ids.map((id) => [id, answer]));
   }
 
-  function label(
-    labels: ReadonlyMap<string, Readonly<Record<string, string>>>,
-  ): ReadonlyMap<string, PowerAnswer> {
-    for (const [id, wanted] of labels) {
+  function label(changes: ReadonlyMap<string, LabelChange>): ReadonlyMap<string, PowerAnswer> {
+    for (const [id, { set, remove }] of changes) {
       const instance = byId.get(id);
-      if (instance !== undefined) instance.labels = wanted;
+      if (instance === undefined) continue;
+      const kept = Object.entries(instance.labels).filter(([key]) => !remove.includes(key));
+      instance.labels = { ...Object.fromEntries(kept), ...set };
     }
-    return new Map([...labels.keys()].map((id) => [id, { kind: 'accepted' }]));
+    return new Map([...changes.keys()].map((id) => [id, { kind: 'accepted' }]));
   }
 
   function isVisible(instance: FakeInstance): boolean {

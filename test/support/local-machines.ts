@@ -11,7 +11,7 @@ import type { TestClient } from './ssh-client.ts';
 import { until as waitUntil } from './until.ts';
 
 export const cancel = { signal: new AbortController().signal };
-export const tags = { deployment: 'test', uuid: 'uuid-1', owner: 'tester' };
+export const tags = { deployment: 'test', uuid: 'uuid-1', owner: 'tester', state: 'here' };
 
 /** A state directory of its own with its local provider; disposing it ends all its machines. */
 export interface LocalMachines extends AsyncDisposable {
@@ -103,6 +103,16 @@ export function batchOf(count: number, request: Partial<LaunchRequest> = {}) {
     token: `token-${++batches}`,
     machines: Array.from({ length: count }, (_, index) => ({ name: `web-${index}`, generation: 1 })),
     min: 1,
-    request: { service: 'web', image: null, directory: '/', options: {}, labels: {}, tags, ...request },
+    request: {
+      service: 'web',
+      image: null,
+      directory: '/',
+      options: {},
+      labels: {},
+      handsHostKey: true,
+      resolved: null,
+      tags,
+      ...request,
+    },
   };
 }

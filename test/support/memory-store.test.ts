@@ -58,8 +58,8 @@ describe.each([
     const store = await opened(opener());
     await using _lock = await lock(store, 'stack');
     const state = await createDeployment(store, 'stack');
-    state.scopes.add('never recorded');
-    (await store.load('stack'))?.scopes.add('nor this');
+    state.scopes.set('never recorded', null);
+    (await store.load('stack'))?.scopes.set('nor this', null);
     expect((await store.load('stack'))?.scopes.size).toBe(0);
   });
 

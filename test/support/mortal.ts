@@ -161,8 +161,9 @@ function mortalClock(clock: Clock, { signal }: Mortality): Clock {
 function mortalProvider(provider: Provider, { act }: Mortality): Provider {
   return {
     ...provider,
-    check: (requests, cancel) => act('cloud check', () => provider.check(requests, cancel)),
-    prepare: (tags, cancel) => act('cloud prepare', () => provider.prepare(tags, cancel)),
+    check: (previews, cancel) => act('cloud check', () => provider.check(previews, cancel)),
+    prepare: (tags, requests, cancel) => act('cloud prepare', () => provider.prepare(tags, requests, cancel)),
+    resolve: (request, cancel) => act('cloud resolve', () => provider.resolve(request, cancel)),
     release: (tags, cancel) => act('cloud release', () => provider.release(tags, cancel)),
     launch: (batch, cancel) => act('cloud launch', () => provider.launch(batch, cancel)),
     describe: (ids, cancel) => act('cloud describe', () => provider.describe(ids, cancel)),

@@ -6,7 +6,7 @@ import type { Provider } from '../../providers/provider.ts';
 import type { StepKind } from '../../step.ts';
 import type { Journal } from '../journal.ts';
 import type { EngineEvent, Wiring } from '../operation.ts';
-import type { Queue } from '../queue.ts';
+import type { Queue } from '../../queue.ts';
 import type { Scopes } from '../scope.ts';
 import type { Watch } from '../watch.ts';
 

@@ -15,8 +15,12 @@ export async function label(
   if (id === null) throw new Error(`Machine "${name}" has no instance. This is a bug in plan.`);
   const service = context.service(machine.service);
   const { labels } = launchRequest(service, [name], context);
+  const remove = Object.keys(machine.made.labels ?? {}).filter((key) => !(key in labels));
   const provider = context.provider(machine.provider);
-  const answers = await context.calls.run(() => provider.label(new Map([[id, labels]]), cancel), cancel);
+  const answers = await context.calls.run(
+    () => provider.label(new Map([[id, { set: labels, remove }]]), cancel),
+    cancel,
+  );
   const answer = answers.get(id);
   if (answer?.kind === 'cannot')
     context.tell({ type: 'warning', message: `Cannot label machine "${name}": ${answer.why}` });

@@ -1,4 +1,12 @@
-import type { LaunchAnswer, LaunchBatch, Observation, PowerAnswer, Tags } from '../provider.ts';
+import type {
+  Holding,
+  LabelChange,
+  LaunchAnswer,
+  LaunchBatch,
+  Observation,
+  PowerAnswer,
+  Tags,
+} from '../provider.ts';
 
 /** What the host process is asked, one JSON document per line, over the subsystem of its own SSH server. */
 export const CONTROL_SUBSYSTEM = 'plan-local-control';
@@ -15,9 +23,10 @@ export type ControlRequest =
   | { readonly kind: 'power'; readonly power: Power; readonly ids: readonly string[] }
   | {
       readonly kind: 'label';
-      readonly labels: readonly (readonly [id: string, labels: Readonly<Record<string, string>>])[];
+      readonly changes: readonly (readonly [id: string, change: LabelChange])[];
     }
   | { readonly kind: 'list'; readonly tags: Partial<Tags> }
+  | { readonly kind: 'holdings' }
   /** The host ends by itself once both are 0. */
   | { readonly kind: 'remaining' };
 
@@ -27,6 +36,7 @@ export interface ControlAnswers {
   readonly power: readonly (readonly [id: string, answer: PowerAnswer])[];
   readonly label: readonly (readonly [id: string, answer: PowerAnswer])[];
   readonly list: readonly Observation[];
+  readonly holdings: readonly Holding[];
   readonly remaining: { readonly machines: number; readonly clients: number };
 }
 

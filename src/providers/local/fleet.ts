@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 
-import type { LaunchAnswer, LaunchBatch, Observation, PowerAnswer, Tags } from '../provider.ts';
+import type {
+  Holding,
+  LabelChange,
+  LaunchAnswer,
+  LaunchBatch,
+  Observation,
+  PowerAnswer,
+  Tags,
+} from '../provider.ts';
 import type { Power } from './control.ts';
 import type { Hosting } from './hosting-lock.ts';
 import { makeEmptyHome } from './home.ts';
@@ -22,10 +30,11 @@ export interface Fleet {
   launch(batch: LaunchBatch, environment: Readonly<Record<string, string>>): Promise<LaunchAnswer>;
   describe(ids: readonly string[]): readonly Observation[];
   list(tags: Partial<Tags>): readonly Observation[];
+  holdings(): readonly Holding[];
   power(power: Power, ids: readonly string[]): readonly (readonly [string, PowerAnswer])[];
   /** Records other labels of machines. */
   label(
-    labels: readonly (readonly [id: string, labels: Readonly<Record<string, string>>])[],
+    changes: readonly (readonly [id: string, change: LabelChange])[],
   ): readonly (readonly [string, PowerAnswer])[];
   /** Stops serving; machines stay recorded. */
   abandon(): void;
@@ -202,14 +211,15 @@ export function createFleet(parts: FleetParts): Fleet {
       }
       return answers.map(({ id, verdict: { answer } }) => [id, answer] as const);
     },
-    label(labels) {
-      const found = labels.flatMap(([id, wanted]) => {
+    holdings: () => [...units.values()].map(({ record }) => holdingOf(record)),
+    label(changes) {
+      const found = changes.flatMap(([id, change]) => {
         const unit = units.get(id);
-        return unit === undefined ? [] : [{ unit, record: relabelled(unit.record, wanted) }];
+        return unit === undefined ? [] : [{ unit, record: relabelled(unit.record, change) }];
       });
       hosting.update(found.map(({ record }) => record));
       for (const { unit, record } of found) unit.want(record);
-      return labels.map(([id]) => [id, units.has(id) ? ACCEPTED : NO_SUCH_MACHINE] as const);
+      return changes.map(([id]) => [id, units.has(id) ? ACCEPTED : NO_SUCH_MACHINE] as const);
     },
     abandon() {
       reaper.stop();
@@ -221,12 +231,17 @@ export function createFleet(parts: FleetParts): Fleet {
 const ACCEPTED: PowerAnswer = { kind: 'accepted' };
 const NO_SUCH_MACHINE: PowerAnswer = { kind: 'cannot', why: 'there is no such machine' };
 
-function relabelled(record: MachineRecord, labels: Readonly<Record<string, string>>): MachineRecord {
-  return { ...record, request: { ...record.request, labels } };
+function relabelled(record: MachineRecord, { set, remove }: LabelChange): MachineRecord {
+  const kept = Object.entries(record.request.labels).filter(([key]) => !remove.includes(key));
+  return { ...record, request: { ...record.request, labels: { ...Object.fromEntries(kept), ...set } } };
+}
+
+function holdingOf({ id, name, request, batch, bootsAt }: MachineRecord): Holding {
+  return { kind: 'machine', id, name, tags: request.tags, token: batch.token, since: bootsAt };
 }
 
 function carries(tags: Tags, wanted: Partial<Tags>): boolean {
-  return (['deployment', 'uuid', 'owner'] as const).every(
+  return (['deployment', 'uuid', 'owner', 'state'] as const).every(
     (name) => wanted[name] === undefined || wanted[name] === tags[name],
   );
 }

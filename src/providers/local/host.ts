@@ -142,9 +142,11 @@ async function answer(fleet: Fleet, request: ControlRequest, clients: () => numb
     case 'power':
       return fleet.power(request.power, request.ids);
     case 'label':
-      return fleet.label(request.labels);
+      return fleet.label(request.changes);
     case 'list':
       return fleet.list(request.tags);
+    case 'holdings':
+      return fleet.holdings();
     case 'remaining':
       return { machines: fleet.size, clients: clients() };
     default:

@@ -57,9 +57,11 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
     get pollInterval() {
       return Math.min(LONGEST_POLL, Math.max(SHORTEST_POLL, described / 4));
     },
-    check: (requests) => Promise.resolve(requests.flatMap(problemsOf)),
+    apiCalls: new Map(),
+    check: (previews) => Promise.resolve(previews.flatMap(({ request }) => problemsOf(request))),
+    resolve: (request) => Promise.resolve({ kind: 'resolved', request, hostKey: null }),
     /** The key pair, and the host process, which ends by itself when no machine comes. */
-    async prepare(_tags, cancel) {
+    async prepare(_tags, _requests, cancel) {
       cancel.signal.throwIfAborted();
       try {
         ensureKeyPair(keysDirectory(stateDirectory));
@@ -67,6 +69,7 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
         throw error instanceof StateError ? new ProviderError(error.message, { cause: error }) : error;
       }
       await client.ask({ kind: 'remaining' }, cancel);
+      return null;
     },
     async release(tags, cancel) {
       for (;;) {
@@ -85,15 +88,25 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
       return new Map((answers ?? ids.map(unknown)).map((observation) => [observation.id, observation]));
     },
     terminate: (ids, cancel) => power('terminate', ids, cancel),
-    async label(labels, cancel) {
-      const answers = await client.askIfHosted({ kind: 'label', labels: [...labels] }, cancel);
+    async label(changes, cancel) {
+      const answers = await client.askIfHosted({ kind: 'label', changes: [...changes] }, cancel);
       const none: PowerAnswer = { kind: 'cannot', why: 'there is no such machine' };
-      return new Map(answers ?? [...labels.keys()].map((id) => [id, none] as const));
+      return new Map(answers ?? [...changes.keys()].map((id) => [id, none] as const));
     },
     stop: (ids, cancel) => power('stop', ids, cancel),
     start: (ids, cancel) => power('start', ids, cancel),
     reboot: (ids, cancel) => power('reboot', ids, cancel),
     list: async (tags, cancel) => (await client.askIfHosted({ kind: 'list', tags }, cancel)) ?? [],
+    holdings: async (cancel) => (await client.askIfHosted({ kind: 'holdings' }, cancel)) ?? [],
+    async remove(holdings, cancel) {
+      const ids = holdings.map(({ id }) => id);
+      const answers = await power('terminate', ids, cancel);
+      for (;;) {
+        const seen = await client.askIfHosted({ kind: 'describe', ids }, cancel);
+        if (!(seen ?? []).some(({ state }) => state !== 'terminated' && state !== 'unknown')) return answers;
+        await delay(SHORTEST_POLL, undefined, { signal: cancel.signal });
+      }
+    },
     close() {
       client.close();
       return Promise.resolve();

@@ -12,7 +12,16 @@ async function open(inProcess: boolean): Promise<ContractSubject> {
       token,
       machines: Array.from({ length: count }, (_, index) => ({ name: `web-${index}`, generation: 1 })),
       min: 1,
-      request: { service: 'web', image: null, directory: '/', options: {}, labels: { tier: 'front' }, tags },
+      request: {
+        service: 'web',
+        image: null,
+        directory: '/',
+        options: {},
+        labels: { tier: 'front' },
+        handsHostKey: true,
+        resolved: null,
+        tags,
+      },
     }),
     dispose: async () => machines[Symbol.asyncDispose](),
   };

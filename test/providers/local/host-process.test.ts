@@ -161,7 +161,7 @@ describe('the host process', () => {
     await expect(outcome).rejects.toBeInstanceOf(ProviderError);
     await expect(outcome).rejects.toThrow('it is not an OpenSSH private key');
     writeFileSync(join(stateDirectory, 'keys', 'id_ed25519'), '');
-    await expect(machines.provider.prepare(tags, cancel)).rejects.toBeInstanceOf(ProviderError);
+    await expect(machines.provider.prepare(tags, [], cancel)).rejects.toBeInstanceOf(ProviderError);
     const { rm } = await import('node:fs/promises');
     await rm(join(stateDirectory, 'keys'), { recursive: true });
     await rm(join(stateDirectory, 'machines'), { recursive: true });
@@ -201,7 +201,7 @@ describe('a machine inside a machine', () => {
       import { createLocalProvider } from '${new URL('../../../dist/providers/local/local.js', import.meta.url).pathname}';
       const cancel = { signal: new AbortController().signal };
       const provider = createLocalProvider({ stateDirectory: process.env.HOME + '/state' });
-      const request = { service: 'web', image: null, directory: '/', options: {}, labels: {}, tags: { deployment: 'd', uuid: 'u', owner: 'o' } };
+      const request = { service: 'web', image: null, directory: '/', options: {}, labels: {}, handsHostKey: true, resolved: null, tags: { deployment: 'd', uuid: 'u', owner: 'o', state: 's' } };
       const { ids } = await provider.launch({ token: 't', machines: [{ name: 'web-0', generation: 1 }, { name: 'web-1', generation: 1 }], min: 1, request }, cancel);
       const found = await provider.describe(ids, cancel);
       console.log(JSON.stringify(ids.map((id) => found.get(id).access)));

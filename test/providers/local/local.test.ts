@@ -25,7 +25,7 @@ describe('check()', () => {
         request,
         { ...request, service: 'api', image: 'images/api' },
         { ...request, service: 'db', options: { bootDelay: 'soon' } },
-      ],
+      ].map((one) => ({ request: one, min: 1, max: 1 })),
       cancel,
     );
     expect(problems.map(({ service, message }) => `${service ?? ''}: ${message}`)).toEqual([

@@ -23,7 +23,16 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const request = { service: 'web', image: null, directory: '/', options: {}, labels: {}, tags };
+const request = {
+  service: 'web',
+  image: null,
+  directory: '/',
+  options: {},
+  labels: {},
+  handsHostKey: true,
+  resolved: null,
+  tags,
+};
 
 function record(name: string): MachineRecord {
   const machine = { name, generation: 1, index: 0, token: 't', request, environment: {}, bootsAt: 0 };
