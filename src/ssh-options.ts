@@ -5,7 +5,7 @@ export const SSH_SHAPES = {
   user: 'a user name',
   port: 'a port from 1 to 65535',
   privateKey: 'a path',
-  hostKey: 'knownHosts, pinFirst, or a fingerprint such as SHA256:…',
+  hostKey: 'knownHosts, pinFirst, perMachine, or a fingerprint such as SHA256:…',
   jump: '[user@]host[:port], or several of them with commas between',
 } as const;
 
@@ -23,7 +23,7 @@ export function isSshText(key: SshText, text: string): boolean {
     case 'port':
       return parsePort(text) !== undefined;
     case 'hostKey':
-      return parseTrust(text) !== undefined;
+      return text.trim() === 'perMachine' || parseTrust(text) !== undefined;
     case 'jump':
       return parseJump(text) !== undefined;
   }
@@ -34,7 +34,10 @@ export function parsePort(text: string): number | undefined {
   return port >= 1 && port <= 65_535 ? port : undefined;
 }
 
-/** Reads `knownHosts`, `pinFirst`, `SHA256:…` (base64), `MD5:aa:bb:…` or `aa:bb:…`. */
+/**
+ * Reads `knownHosts`, `pinFirst`, `SHA256:…` (base64), `MD5:aa:bb:…` or `aa:bb:…`. Undefined for `perMachine` too, with
+ * which the provider tells the key.
+ */
 export function parseTrust(text: string): HostTrust | undefined {
   const trimmed = text.trim();
   if (trimmed === 'knownHosts') return { kind: 'known-hosts' };

@@ -25,7 +25,7 @@ export function launchRequest(
   const options = renderTree(service.options, scope);
   return {
     service: service.name,
-    image: service.image === null ? null : render(service.image, scope),
+    image: renderImage(service.image, scope),
     directory: service.imageDirectory,
     options:
       typeof options === 'object' && options !== null && !Array.isArray(options)
@@ -36,6 +36,12 @@ export function launchRequest(
     handsHostKey: service.ssh.hostKey === undefined,
     resolved: null,
   };
+}
+
+/** A query for an image is handed over as JSON: `{"owner":…,"name":…}`. */
+function renderImage(image: Service['image'], scope: Scope): string | null {
+  if (image === null || isTemplate(image)) return image && render(image, scope);
+  return JSON.stringify({ owner: render(image.owner, scope), name: render(image.name, scope) });
 }
 
 function renderTree(tree: TemplateTree, scope: Scope): Json {

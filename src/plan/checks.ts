@@ -2,8 +2,8 @@ import { templateOf, templateProblem, templateSyntaxProblem } from './compiled.t
 import type { Problem } from './diagnostic.ts';
 import type { Draft, DraftService } from './draft.ts';
 import { keyOf, servicesOf } from './draft.ts';
-import type { Node, ScalarNode } from './node.ts';
-import { scalarOf } from './node.ts';
+import type { ScalarNode } from './node.ts';
+import { scalarsIn } from './node.ts';
 import { quoted } from './problems.ts';
 import type { ShapeOf } from './scope-shape.ts';
 import { checkTemplate, referencesOf } from './template.ts';
@@ -27,17 +27,21 @@ export function useProblems(
   });
 }
 
-/** The templates of `providers`. */
-export function providerUses(draft: Draft): readonly Use[] {
-  const nodes = [...draft.providers.values()].flatMap(({ value }) => scalarsIn(value));
+/** The templates of `providers`, of all or of these. */
+export function providerUses(draft: Draft, names: Iterable<string> = draft.providers.keys()): readonly Use[] {
+  const nodes = [...names].flatMap((name) => {
+    const entry = draft.providers.get(name);
+    return entry === undefined ? [] : scalarsIn(entry.value);
+  });
   return nodes.map((node) => ({ node, where: 'plan', key: 'providers' }));
 }
 
-function scalarsIn(node: Node): readonly ScalarNode[] {
-  if (node.kind === 'list') return node.items.flatMap(scalarsIn);
-  if (node.kind === 'map') return [...node.entries.values()].flatMap(({ value }) => scalarsIn(value));
-  const scalar = scalarOf(node);
-  return scalar === undefined ? [] : [scalar];
+/** Names of the inputs that the configurations of these providers mention. */
+export function inputsOfProviders(draft: Draft, names: Iterable<string>): ReadonlySet<string> {
+  return inputsUsed(
+    draft,
+    providerUses(draft, names).map((use) => use.node),
+  );
 }
 
 /** Names that are taken twice, and outputs that nothing reports. */

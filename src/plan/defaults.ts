@@ -1,8 +1,9 @@
 import type { Entry, MapNode, Node } from './node.ts';
 import { isNull } from './node.ts';
+import { PROVIDER_TYPES } from './provider-types.ts';
 
 /** Keys whose maps merge with the default key by key; every other value replaces its default whole. */
-const MERGED = new Set(['env', 'labels', 'timeouts', 'attempts', 'ssh', 'local']);
+const MERGED = new Set<string>(['env', 'labels', 'timeouts', 'attempts', 'ssh', ...PROVIDER_TYPES]);
 
 /** A service's keys over the defaults. A null removes a default, and stands for a key that is not there. */
 export function mergeDefaults(defaults: Node | undefined, own: MapNode): MapNode {

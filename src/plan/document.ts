@@ -31,6 +31,11 @@ export interface ResolveRequest {
    * `down --skip-teardown`), where only what has a value is checked.
    */
   readonly need: 'all' | 'teardown' | 'none';
+  /**
+   * Names of providers that are opened: inputs that their configurations mention must have a value too, whatever `need`
+   * is. Absent: every one that the plan declares for `teardown`, and none for `none`.
+   */
+  readonly providers?: Iterable<string> | undefined;
 }
 
 /** `plan` is null exactly when there are problems; they include the document's own. */

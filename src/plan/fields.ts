@@ -21,6 +21,8 @@ export interface Reading {
   /** Inputs whose values no message shows. */
   readonly sensitive: ReadonlySet<string>;
   readonly providers: ReadonlySet<string>;
+  /** The types of providers that are known, by name. */
+  readonly providerTypes: Map<string, string>;
   readonly problems: Problem[];
   /** Templates that were found in source files, by service. */
   readonly sourceUses: Map<DraftService, Use[]>;
@@ -109,7 +111,7 @@ export function readDuration(reading: Reading, node: Node | undefined): number |
 /** The longest time that a timer of the runtime takes. */
 const MAX_DURATION = 24 * 86_400_000;
 
-function isTemplated(reading: Reading, scalar: ScalarNode): boolean {
+export function isTemplated(reading: Reading, scalar: ScalarNode): boolean {
   const template = templateOf(reading.library, scalar);
   return template !== undefined && !isLiteral(template);
 }

@@ -49,6 +49,13 @@ export function scalarOf(node: Node | undefined): ScalarNode | undefined {
   return node?.kind === 'scalar' && node.value !== null ? node : undefined;
 }
 
+/** Every scalar in it that is not null. */
+export function scalarsIn(node: Node): readonly ScalarNode[] {
+  if (node.kind === 'list') return node.items.flatMap(scalarsIn);
+  if (node.kind === 'map') return [...node.entries.values()].flatMap(({ value }) => scalarsIn(value));
+  return node.value === null ? [] : [node];
+}
+
 /** A scalar that was read as a string. */
 export function stringOf(node: Node | undefined): string | undefined {
   return node?.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;

@@ -55,10 +55,14 @@ export interface Service {
   /** A name of `Plan.providers`. */
   readonly provider: string;
   readonly count: { readonly min: number; readonly max: number };
-  readonly image: Template | null;
+  /** In the provider's own terms; null: the provider's default. */
+  readonly image: Template | ImageQuery | null;
   /** Absolute: the directory of the file that mentions the image, to which a path of it is relative. */
   readonly imageDirectory: string;
-  /** The provider type's own keys of the service (`local: { bootDelay }`), every string leaf a template. */
+  /**
+   * What the service says under the key that is called like its provider's type (`local: { bootDelay }`), every string
+   * leaf a template.
+   */
   readonly options: TemplateTree;
   readonly ssh: SshOptions;
   readonly user: string | null;
@@ -76,13 +80,24 @@ export interface Service {
   readonly repair: { readonly attempts: number };
   /** How many machines a changed plan may take at the same time; null: all of them. */
   readonly update: { readonly maxUnavailable: number } | null;
-  /** True when image, labels or options mention `self.name` or `self.index`: one machine a launching call. */
+  /**
+   * True when image, labels or options mention `self.name` or `self.index`, and for `ssh.hostKey: perMachine`: one
+   * machine a launching call.
+   */
   readonly launchesOneByOne: boolean;
+  /** True when the provider gives machines their host key: `ssh.hostKey` is not written, or perMachine. */
+  readonly hostKeyByProvider: boolean;
   /**
    * Services of the own level (itself included) that `env`, `files`, `bootstrap`, output values, `verify` or
    * `teardown` mention: a machine is bootstrapped once all of these were reached or given up.
    */
   readonly peers: readonly string[];
+}
+
+/** The newest image of an owner whose name matches. */
+export interface ImageQuery {
+  readonly owner: Template;
+  readonly name: Template;
 }
 
 export interface Timeouts {
@@ -103,7 +118,7 @@ export interface SshOptions {
   readonly privateKey?: Template;
   /** Absolute: the directory of the file that mentions the private key, to which a path of it is relative. */
   readonly privateKeyDirectory?: string;
-  /** Renders to what `parseTrust` reads. */
+  /** Renders to what `parseTrust` reads, or to `perMachine`. */
   readonly hostKey?: Template;
   /** Renders to what `parseJump` reads. */
   readonly jump?: Template;

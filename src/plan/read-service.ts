@@ -9,7 +9,9 @@ import { child, scalarOf, stringOf } from './node.ts';
 import type { OutputSpec, Service, Timeouts } from './plan.ts';
 import { quoted } from './problems.ts';
 import { readChecks } from './read-checks.ts';
+import { readEc2 } from './read-ec2.ts';
 import { readFiles } from './read-files.ts';
+import { readImage } from './read-image.ts';
 import { readScript } from './read-script.ts';
 import { readSsh } from './read-ssh.ts';
 import { problemAt } from './text-file.ts';
@@ -18,13 +20,14 @@ const MINUTE = 60_000;
 const COUNT = { min: 0, max: 10_000 };
 const TRIES = { min: 1, max: Infinity };
 
-/** Reads a service's keys with the inputs that are known; what is not known yet has its default. */
-export function readService(
-  reading: Reading,
-  draft: DraftService,
-  derived: Pick<Service, 'launchesOneByOne' | 'peers'>,
-): Service {
+/** Reads a service's keys with the inputs that are known; what is not known yet has its default. It has no peers. */
+export function readService(reading: Reading, draft: DraftService): Service {
   const key = (name: string): Node | undefined => keyOf(draft, name);
+  const provider = readProvider(reading, key('provider'));
+  const type = provider === undefined ? undefined : reading.providerTypes.get(provider);
+  const options = { local: readTemplates(reading, key('local')), ec2: readEc2(reading, draft, key('ec2')) };
+  const hostKey = child(key('ssh'), 'hostKey');
+  const isPerMachine = renderText(reading, hostKey)?.trim() === 'perMachine';
   const timeouts = readTimeouts(reading, key('timeouts'));
   const count = readCount(reading, key('count'));
   const attempts = {
@@ -35,11 +38,11 @@ export function readService(
     name: draft.name,
     level: draft.level,
     levelIndex: draft.levelIndex,
-    provider: readProvider(reading, key('provider')),
+    provider: provider ?? 'local',
     count,
-    image: readTemplate(reading, key('image')),
+    image: readImage(reading, draft.keys.entries.get('image'), type),
     imageDirectory: dirname((key('image') ?? draft).place.file.path),
-    options: readTemplates(reading, key('local')),
+    options: type === 'ec2' ? options.ec2 : options.local,
     ssh: readSsh(reading, key('ssh')),
     user: stringOf(key('user')) ?? null,
     env: readTemplates(reading, key('env')),
@@ -56,14 +59,17 @@ export function readService(
     attempts,
     repair: { attempts: readWhole(reading, child(key('repair'), 'attempts'), TRIES) ?? 2 },
     update: readUpdate(reading, key('update'), count.max),
-    ...derived,
+    launchesOneByOne: isPerMachine,
+    hostKeyByProvider: hostKey === undefined || isPerMachine,
+    peers: [],
   };
 }
 
-function readProvider(reading: Reading, node: Node | undefined): string {
+/** Undefined: inputs that are not known yet decide it. */
+function readProvider(reading: Reading, node: Node | undefined): string | undefined {
+  if (node === undefined) return 'local';
   const name = renderText(reading, node);
-  if (node === undefined || name === undefined) return 'local';
-  if (reading.providers.has(name)) return name;
+  if (name === undefined || reading.providers.has(name)) return name;
   const message = `Cannot use provider ${quoted(showRendered(reading, node, name))}: there is none of that name`;
   reading.problems.push(problemAt(node.place, message, didYouMean(name, reading.providers)));
   return name;

@@ -13,6 +13,7 @@ import type { Node } from './node.ts';
 import { child, entriesOf, stringOf } from './node.ts';
 import { isName } from './names.ts';
 import { arrangeProblems } from './problems.ts';
+import { readProviders } from './read-providers.ts';
 import { readYaml } from './read-yaml.ts';
 import type { YamlFile } from './read-yaml.ts';
 import { validateShape } from './schema.ts';
@@ -35,6 +36,7 @@ export function readDocument(path: string, base: Sources, show: (path: string) =
   const { levels, names } = readLevels(library, yaml.root, problems);
   const draft: Draft = { ...readHead(yaml, yaml.root, problems), levels, library, base };
   const reading = emptyReading(draft);
+  readProviders(draft, reading);
   const survey = surveyPlan(draft, reading, 'all');
   problems.push(...nameProblems(draft, names), ...survey.problems);
   const warnings = problems.length > 0 || reading.unreadSources ? [] : unusedInputs(draft, survey.used);
@@ -81,6 +83,7 @@ function emptyReading(draft: Draft): Reading {
     deployment: null,
     sensitive: new Set(),
     providers: new Set(['local', ...draft.providers.keys()]),
+    providerTypes: new Map(),
     problems: [],
     sourceUses: new Map(),
     unreadSources: false,

@@ -4,6 +4,7 @@ import type { Problem } from './diagnostic.ts';
 import type { Draft } from './draft.ts';
 import type { Reading } from './fields.ts';
 import type { Level, Service } from './plan.ts';
+import { isProviderType } from './provider-types.ts';
 import { readService } from './read-service.ts';
 import { scopeShapes } from './scope-shape.ts';
 import { referencesOf } from './template.ts';
@@ -30,16 +31,23 @@ export function surveyPlan(draft: Draft, reading: Reading, check: 'all' | 'sourc
   const levels = draft.levels.map((level): Level => {
     const siblings = new Set(level.services.map((service) => service.name));
     const services = level.services.map((service): Service => {
-      const read = readService(reading, service, { launchesOneByOne: false, peers: [] });
+      const read = readService(reading, service);
       const sources = reading.sourceUses.get(service) ?? [];
       const uses = [...usesOf(service), ...sources];
       problems.push(...useProblems(draft, shapeOf, service, check === 'all' ? uses : sources));
       for (const use of uses) nodes.push(use.node);
-      return { ...read, ...deriveFromUses(draft, siblings, uses) };
+      const effective = uses.filter(({ key }) => isInEffect(key, reading.providerTypes.get(read.provider)));
+      const { oneByOne, peers } = deriveFromUses(draft, siblings, effective);
+      return { ...read, peers, launchesOneByOne: read.launchesOneByOne || oneByOne };
     });
     return { name: level.name, index: level.index, services };
   });
   return { levels, problems: [...reading.problems, ...problems], used: inputsUsed(draft, nodes) };
+}
+
+/** False for options of another type of provider than the one in use. */
+function isInEffect(key: string, type: string | undefined): boolean {
+  return !isProviderType(key) || type === undefined || key === type;
 }
 
 /** Follows from which names a service's templates mention. */
@@ -47,17 +55,17 @@ function deriveFromUses(
   draft: Draft,
   siblings: ReadonlySet<string>,
   uses: readonly Use[],
-): Pick<Service, 'launchesOneByOne' | 'peers'> {
-  let launchesOneByOne = false;
+): { readonly oneByOne: boolean; readonly peers: readonly string[] } {
+  let oneByOne = false;
   const mentioned = new Set<string>();
   for (const { node, where } of uses) {
     if (!node.text.includes('{{')) continue;
     const template = templateOf(draft.library, node);
     if (template === undefined) continue;
     const { self, services } = referencesOf(template);
-    if (where === 'launch') launchesOneByOne ||= self.has('name') || self.has('index');
+    if (where === 'launch') oneByOne ||= self.has('name') || self.has('index');
     if (where === 'bootstrap' || where === 'verify') for (const name of services) mentioned.add(name);
   }
 
-  return { launchesOneByOne, peers: [...mentioned].filter((name) => siblings.has(name)) };
+  return { oneByOne, peers: [...mentioned].filter((name) => siblings.has(name)) };
 }

@@ -1,7 +1,7 @@
 import type { DraftService } from './draft.ts';
 import { keyOf } from './draft.ts';
 import type { Node, ScalarNode } from './node.ts';
-import { child, entriesOf, itemsOf, scalarOf } from './node.ts';
+import { child, entriesOf, itemsOf, scalarOf, scalarsIn } from './node.ts';
 
 /** Which row of the plan language's table of templates a field is in; each may use more than the one before. */
 export type Where = 'plan' | 'launch' | 'ssh' | 'bootstrap' | 'verify';
@@ -50,6 +50,14 @@ function collect(key: string, value: Node, add: Add): void {
     case 'labels':
     case 'local': {
       add('launch', value, ...leaves(value));
+      return;
+    }
+    case 'ec2': {
+      for (const option of entriesOf(value)) {
+        const isFile = option.key === 'userData' && option.value.kind === 'map';
+        if (isFile) add('plan', child(option.value, 'file'));
+        else add('launch', ...scalarsIn(option.value));
+      }
       return;
     }
     case 'ssh': {

@@ -89,6 +89,7 @@ function planOf(levels: readonly (readonly Drawn[])[]): Plan {
           timeouts: { launch: 1, connect: 1, bootstrap: 1, verify: 1, teardown: 1, terminate: 1 },
           attempts: { launch: 2, bootstrap: 2 },
           launchesOneByOne: false,
+          hostKeyByProvider: true,
           repair: { attempts: 2 },
           update: null,
           peers: hasPeers ? [`s${index}x0`] : [],
