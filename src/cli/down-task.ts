@@ -27,8 +27,16 @@ export async function downTarget(
   if (state.plan === null) return { state, plan: null };
   const skipTeardown = context.options.flag('skip-teardown');
   const need = skipTeardown || machinesThere(state).length === 0 ? 'none' : 'teardown';
-  const resolved = await readRecordedPlan(context, store, state, state.plan, need);
-  return { state, plan: skipTeardown ? resolved.plan : planOf(context, { ...resolved, warnings: [] }) };
+  const providers = providersOf(state);
+  const resolved = await readRecordedPlan(context, store, state, state.plan, { need, providers });
+  const isOptional = skipTeardown && providers.every((name) => name === 'local');
+  return { state, plan: isOptional ? resolved.plan : planOf(context, { ...resolved, warnings: [] }) };
+}
+
+/** Names of the providers that have something of the deployment. */
+function providersOf({ instances, batches, scopes }: DeploymentState): readonly string[] {
+  const launched = [...instances.values(), ...batches.values()].map(({ provider }) => provider);
+  return [...new Set([...scopes.keys(), ...launched])];
 }
 
 export function downTask(context: Context, { state, plan }: DownTarget): Task {

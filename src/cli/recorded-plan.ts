@@ -19,7 +19,7 @@ export async function readRecordedPlan(
   store: Pick<Store, 'loadSources'>,
   state: DeploymentState,
   source: PlanSource,
-  need: ResolveRequest['need'],
+  needed: Pick<ResolveRequest, 'need' | 'providers'>,
 ): Promise<Resolved> {
   const archive = archivedSources(await store.loadSources(source.archive));
   const inputs = givenInputs(context, state.plan?.inputs ?? {});
@@ -27,7 +27,7 @@ export async function readRecordedPlan(
   const sources: Sources = {
     read: (path) => archive.read(path) ?? (inputs.files.includes(path) ? files.read(path) : undefined),
   };
-  return resolvePlan(readPlan(source.path, sources), { deployment: state.name, inputs, need });
+  return resolvePlan(readPlan(source.path, sources), { deployment: state.name, inputs, ...needed });
 }
 
 /** Reads plans of machines that a later plan has no service for; null for one whose inputs are not given any more. */
@@ -39,7 +39,7 @@ export function planReader(
   return async (source) => {
     const state = await store.load(deployment);
     if (state === null) return null;
-    return (await readRecordedPlan(context, store, state, source, 'teardown')).plan;
+    return (await readRecordedPlan(context, store, state, source, { need: 'teardown' })).plan;
   };
 }
 
@@ -51,6 +51,6 @@ export async function livePlan(
 ): Promise<{ readonly state: DeploymentState; readonly plan: Plan }> {
   const state = await loadDeployment(store, name);
   if (state.plan === null) throw new UsageError(`Cannot use "${state.name}": no plan is recorded of it`);
-  const resolved = await readRecordedPlan(context, store, state, state.plan, 'all');
+  const resolved = await readRecordedPlan(context, store, state, state.plan, { need: 'all' });
   return { state, plan: planOf(context, { ...resolved, warnings: [] }) };
 }
