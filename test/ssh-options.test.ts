@@ -83,3 +83,8 @@ it('isSshText() wants some text for a user and a key', () => {
     [false, true],
   ]);
 });
+
+it('isSshText() takes a host key of each machine, which is no trust of its own', () => {
+  expect([isSshText('hostKey', ' perMachine '), isSshText('hostKey', 'permachine')]).toEqual([true, false]);
+  expect(parseTrust('perMachine')).toBeUndefined();
+});
