@@ -175,7 +175,10 @@ describe('ec2', () => {
   });
 
   it('merges with its default key by key', () => {
-    const head = `${WEST.replace('provider: west', 'provider: west, ec2: { instanceType: t3.micro, rootVolume: { sizeGiB: 8 }, keyName: k }')}`;
+    const head = WEST.replace(
+      'provider: west',
+      'provider: west, ec2: { instanceType: t3.micro, rootVolume: { sizeGiB: 8 }, keyName: k }',
+    );
     const plan = planOf(planText('ec2: { rootVolume: { type: gp3 }, keyName: null, spot: false }', head));
     expect(findService(plan, 'web').options).toEqual({
       instanceType: { text: 't3.micro' },
