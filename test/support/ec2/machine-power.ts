@@ -51,7 +51,7 @@ wait $!
 
 /**
  * Resolves when sshd listens. `directory`: has `disk`; `name`: the machine's own host name. Throws with the console's
- * text when it does not come up within 10 s.
+ * text when it does not come up within 30 s.
  */
 export async function powerOn({
   directory,
@@ -95,6 +95,7 @@ export async function powerOn({
   const exited = once(unshare, 'exit').finally(() => {
     cut.abort();
   });
+  exited.catch(() => undefined);
   await once(unshare, 'spawn');
   await console.close();
   const power: Power = {
@@ -104,7 +105,7 @@ export async function powerOn({
       await exited;
     },
   };
-  const limit = Date.now() + 10_000;
+  const limit = Date.now() + 30_000;
   while (!(await isWritten(join(disk, 'run', 'sshd.pid')))) {
     const said = (await readFile(log, 'utf8')).slice(logged);
     if (!power.on() || Date.now() > limit || said.includes('Cannot bind any address')) {

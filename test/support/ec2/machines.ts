@@ -62,7 +62,7 @@ export async function createSshdMachines({
   const image = join(root, 'image');
   await makeImage(image);
   const machines = new Map<string, Machine>();
-  const impostors = new Set<Impostor>();
+  const impostors: Promise<Impostor>[] = [];
   // One thing at a time is done with a machine, in the order in which it was asked for.
   const queues = new Map<string, Promise<void>>();
   function queued(id: string, task: () => Promise<void>): Promise<void> {
@@ -131,16 +131,18 @@ export async function createSshdMachines({
     },
     log: (id) => readFile(file(id, SSHD_LOG), 'utf8'),
     isOn: (id) => machines.get(id)?.power?.on() === true,
-    async impostor(address, { user = 'root' } = {}) {
-      const directory = join(root, `impostor-${impostors.size}`);
-      const impostor = await startImpostor({ directory, image, address, port, user });
-      impostors.add(impostor);
+    impostor(address, { user = 'root' } = {}) {
+      const directory = join(root, `impostor-${impostors.length}`);
+      const impostor = startImpostor({ directory, image, address, port, user });
+      impostors.push(impostor);
       return impostor;
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(queues.values());
       await Promise.all([...machines.values()].map(off));
-      await Promise.all([...impostors].map((impostor) => impostor[Symbol.asyncDispose]()));
+      for (const impostor of await Promise.allSettled(impostors)) {
+        if (impostor.status === 'fulfilled') await impostor.value[Symbol.asyncDispose]();
+      }
       await rm(root, { recursive: true, force: true });
     },
   };
