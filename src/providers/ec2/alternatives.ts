@@ -1,0 +1,79 @@
+import type { Clock } from '../../clock.ts';
+
+/** One way to ask for a service's machines; null: the default subnet. */
+export interface Alternative {
+  readonly instanceType: string;
+  readonly subnetId: string | null;
+}
+
+/** All ways to ask for a service's machines, the preferred one first; at least one. */
+export interface Choice {
+  readonly service: string;
+  readonly all: readonly Alternative[];
+}
+
+/** Remembers which alternatives EC2 refused for want of capacity or quota. */
+export interface Alternatives {
+  /** The first one that is not refused, else the one whose refusal is the oldest. */
+  next(choice: Choice): Alternative;
+  /** Notes a refusal. Answers whether another alternative is left. */
+  refuse(choice: Choice, refused: Alternative): boolean;
+  /** Whether an alternative other than this one is left. */
+  hasOther(choice: Choice, than: Alternative): boolean;
+}
+
+/** Milliseconds without another refusal after which all alternatives of a service are worth a try again. */
+const MEMORY = 60_000;
+
+/** All subnets of the first type, then those of the next. No subnets: the default one. */
+export function alternativesOf(
+  instanceTypes: readonly string[],
+  subnetIds: readonly string[],
+): readonly Alternative[] {
+  const subnets = subnetIds.length === 0 ? [null] : subnetIds;
+  return instanceTypes.flatMap((instanceType) => subnets.map((subnetId) => ({ instanceType, subnetId })));
+}
+
+/**
+ * Refusals of a service are forgotten together, a minute after the last of them, and not one by one: a long list is
+ * gone through to its end however slow EC2 answers, and then known to be exhausted.
+ */
+export function createAlternatives(clock: Pick<Clock, 'now'>): Alternatives {
+  /** Times of refusal by alternative, by choice. */
+  const memory = new Map<string, Map<string, number>>();
+
+  function refusals(choice: Choice): Map<string, number> {
+    const key = JSON.stringify([choice.service, choice.all]);
+    let known = memory.get(key);
+    if (known === undefined || Math.max(...known.values()) + MEMORY <= clock.now()) {
+      known = new Map();
+      memory.set(key, known);
+    }
+    return known;
+  }
+
+  function hasOther(choice: Choice, than: Alternative): boolean {
+    const known = refusals(choice);
+    return choice.all.some((one) => keyOf(one) !== keyOf(than) && !known.has(keyOf(one)));
+  }
+
+  return {
+    next(choice) {
+      const known = refusals(choice);
+      const [first, ...others] = choice.all;
+      if (first === undefined) throw new Error('A choice has no alternatives. This is a bug in plan.');
+      const refusedAt = (one: Alternative): number => known.get(keyOf(one)) ?? -Infinity;
+      return others.reduce((best, one) => (refusedAt(one) < refusedAt(best) ? one : best), first);
+    },
+    refuse(choice, refused) {
+      const known = refusals(choice);
+      known.set(keyOf(refused), clock.now());
+      return hasOther(choice, refused);
+    },
+    hasOther,
+  };
+}
+
+function keyOf({ instanceType, subnetId }: Alternative): string {
+  return JSON.stringify([instanceType, subnetId]);
+}
