@@ -144,6 +144,8 @@ export interface Machine {
   readonly batch: number | null;
   readonly provider: string;
   readonly id: string | null;
+  /** The host key that its launch gave it; null: none. */
+  readonly givenKey: string | null;
   readonly addresses: Addresses | null;
   readonly access: Access | null;
   readonly outputs: Readonly<Record<string, string | Sensitive>>;

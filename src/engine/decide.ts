@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { FactBody } from '../fact.ts';
 import type { Machine, Parts } from '../machine.ts';
 import { TemplateError } from '../plan/template.ts';
-import { launchMade } from './desired.ts';
-import { launchRequest } from './launch-request.ts';
 import { bootstrapParts, verifyParts } from './made.ts';
-import { failureOf, machineOf } from './perform/context.ts';
+import { machineOf } from './perform/context.ts';
 import type { PlanContext } from './plan-context.ts';
 import type { Decision } from './step.ts';
 
@@ -13,8 +10,6 @@ import type { Decision } from './step.ts';
 export function factsOf(decision: Decision, context: PlanContext): readonly FactBody[] {
   const { journal } = context;
   switch (decision.kind) {
-    case 'request':
-      return requestFacts(decision, context);
     case 'skip':
       return decision.machines.map((name) => {
         const machine = machineOf(journal, name);
@@ -58,60 +53,6 @@ export function factsOf(decision: Decision, context: PlanContext): readonly Fact
         { type: 'step-failed', machine: name, generation, step: failure.step, attempt, startedAt, failed },
       ];
     }
-  }
-}
-
-/** The record of a launching call that is about to be made: complete and resolved. */
-function requestFacts(
-  decision: Extract<Decision, { kind: 'request' }>,
-  context: PlanContext,
-): readonly FactBody[] {
-  const { journal } = context;
-  const { state } = journal;
-  const service = context.service(decision.service);
-  const machines = decision.machines.map((name) => ({
-    name,
-    generation: machineOf(journal, name).generation + 1,
-  }));
-  const number = state.lastBatch + 1;
-  try {
-    const request = launchRequest(service, decision.machines, context);
-    const token = createHash('sha256')
-      .update(`${state.uuid} ${service.name} ${number}`)
-      .digest('hex')
-      .slice(0, 48);
-    return [
-      {
-        type: 'launch-requested',
-        batch: {
-          number,
-          service: service.name,
-          provider: service.provider,
-          machines,
-          min: decision.min,
-          token,
-          made: launchMade(service, decision.machines, context),
-          request: { sensitive: JSON.stringify(request) },
-        },
-      },
-    ];
-  } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    const failure = failureOf('launch', 'template', error.message);
-    const failed = { failure, gaveUp: true, retryAt: null };
-    return machines.map(({ name }) => {
-      const { generation, attempts } = machineOf(journal, name);
-      const startedAt = context.wiring.clock.now();
-      return {
-        type: 'step-failed',
-        machine: name,
-        generation,
-        step: 'launch',
-        attempt: attempts.launch ?? 0,
-        startedAt,
-        failed,
-      };
-    });
   }
 }
 

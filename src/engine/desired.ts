@@ -5,6 +5,7 @@ import { TemplateError, render } from '../plan/template.ts';
 import { launchRequest } from './launch-request.ts';
 import type { Fingerprint } from './made.ts';
 import { bootstrapParts, launchParts, verifyParts } from './made.ts';
+import { identityOf } from '../providers/identity.ts';
 import type { PlanContext } from './plan-context.ts';
 
 /** What the plan would make a machine with now; a part that cannot be rendered yet is null. */
@@ -47,7 +48,7 @@ export function launchMade(
     options: {},
   };
   return {
-    launch: launchParts(request, [service.provider, type, options], print),
+    launch: launchParts(request, [service.provider, type, identityOf({ type, options })], print),
     labels: Object.fromEntries(Object.entries(request.labels).map(([key, value]) => [key, print(value)])),
   };
 }

@@ -68,11 +68,6 @@ export function createNotes(options: NotesOptions): Notes {
 
   function noteDecision(decision: Decision): void {
     switch (decision.kind) {
-      case 'request':
-        for (const machine of decision.machines.map(machineNamed))
-          if (machine !== undefined && !isNoted(machine.name))
-            note(machine, { action: 'launch', cause: causeOfLaunch(machine, before) });
-        return;
       case 'skip':
         if (decision.step !== 'teardown') for (const name of decision.machines) goesOn(name);
         return;
@@ -150,6 +145,11 @@ export function createNotes(options: NotesOptions): Notes {
 
   function noteStep(step: Step): void {
     switch (step.kind) {
+      case 'request':
+        for (const machine of step.machines.map(machineNamed))
+          if (machine !== undefined && !isNoted(machine.name))
+            note(machine, { action: 'launch', cause: causeOfLaunch(machine, before) });
+        return;
       case 'launch':
         for (const { name } of journal.state.batches.get(step.batch)?.machines ?? []) goesOn(name);
         return;

@@ -7,8 +7,11 @@ import { reveal } from '../sensitive.ts';
 import { launchMade, sshParts } from './desired.ts';
 import { placeholder, unknownAddresses } from './forecast-placeholder.ts';
 import { bootstrapParts, verifyParts } from './made.ts';
-import { machineOf } from './perform/context.ts';
+import { launchRequest } from './launch-request.ts';
+import { failureOf, machineOf } from './perform/context.ts';
 import type { PlanContext } from './plan-context.ts';
+import type { RequestStep } from './request-facts.ts';
+import { notRequested, requested } from './request-facts.ts';
 import type { Step } from './step.ts';
 
 /** The access of a machine that is not there yet. */
@@ -23,6 +26,8 @@ export function pretend(
   const { journal } = context;
   const { state } = journal;
   switch (step.kind) {
+    case 'request':
+      return pretendRequest(step, context);
     case 'launch':
     case 'find': {
       const ids = state.batches.get(step.batch)?.machines.map(({ name }) => placeholder('id', name)) ?? [];
@@ -75,6 +80,18 @@ export function pretend(
     }
     default:
       return step satisfies never;
+  }
+}
+
+function pretendRequest(step: RequestStep, context: PlanContext): readonly FactBody[] {
+  try {
+    const request = launchRequest(context.service(step.service), step.machines, context);
+    const number = context.journal.state.lastBatch + 1;
+    return [requested(step, { number, request, hostKey: null }, context)];
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    const failure = failureOf('launch', 'template', error.message);
+    return notRequested(step, { failure, gaveUp: true, retryAt: null }, context.wiring.clock.now(), context);
   }
 }
 

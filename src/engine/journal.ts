@@ -13,6 +13,8 @@ export interface Journal {
   settled(): Promise<void>;
   /** What changed since the last call. */
   takeTouched(): { readonly machines: Set<string>; readonly reached: Set<string> };
+  /** A number for a batch that is about to be recorded: no other gets it. */
+  nextBatch(): number;
   /** Goes up with every change of a machine of this service: what was derived from it is stale. */
   version(service: string): number;
 }
@@ -29,6 +31,7 @@ export function createJournal({ state, store, clock, onRecorded }: JournalOption
   let pending = nothingTouched();
   let latest: Promise<void> = Promise.resolve();
   const versions = new Map<string, number>();
+  let lastBatch = 0;
 
   function remember(touched: Touched): void {
     for (const name of touched.machines) {
@@ -57,6 +60,10 @@ export function createJournal({ state, store, clock, onRecorded }: JournalOption
       const taken = pending;
       pending = nothingTouched();
       return taken;
+    },
+    nextBatch() {
+      lastBatch = Math.max(lastBatch, state.lastBatch) + 1;
+      return lastBatch;
     },
     version: (service) => versions.get(service) ?? 0,
   };

@@ -178,7 +178,7 @@ function request(
   let needed = service.count.min - others;
   for (let at = 0; at < sorted.length; at += limit) {
     const names = sorted.slice(at, at + limit).map(({ name }) => name);
-    out.decide.push({
+    out.start.push({
       kind: 'request',
       service: service.name,
       machines: names,

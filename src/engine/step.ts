@@ -3,6 +3,13 @@ import type { Revision } from './revision.ts';
 
 /** An effect that may start now. Plain data: what it needs beside it is in the plan and in the state. */
 export type Step =
+  /** Machines of one service become a batch: its request is completed and recorded. */
+  | {
+      readonly kind: 'request';
+      readonly service: string;
+      readonly machines: readonly string[];
+      readonly min: number;
+    }
   /** The launching call of a recorded batch, made or repeated under its token. */
   | { readonly kind: 'launch'; readonly batch: number }
   /** A recorded batch is looked up at the provider and never launched. */
@@ -21,13 +28,6 @@ export type Step =
 
 /** Something that is recorded at once and needs no effect; what follows from it is a step. */
 export type Decision =
-  /** Machines of one service become a batch. */
-  | {
-      readonly kind: 'request';
-      readonly service: string;
-      readonly machines: readonly string[];
-      readonly min: number;
-    }
   /** There is nothing to do in this step of these machines. */
   | {
       readonly kind: 'skip';
@@ -48,6 +48,8 @@ export type Decision =
 /** What a step works on: no two steps under way share a subject. */
 export function subjectsOf(step: Step): readonly string[] {
   switch (step.kind) {
+    case 'request':
+      return step.machines.map(machineSubject);
     case 'launch':
     case 'find':
       return [batchSubject(step.batch)];

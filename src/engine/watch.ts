@@ -32,6 +32,7 @@ interface Waiter extends WaitOptions {
 export function createWatch(provider: Provider, clock: Clock): Watch {
   const waiters = new Map<string, Set<Waiter>>();
   let polling = false;
+  let lastAskedAt = -Infinity;
 
   function settle(id: string, waiter: Waiter): void {
     const group = waiters.get(id);
@@ -63,22 +64,31 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
     }
   }
 
+  /** Two polls are never closer than the provider's interval, whoever waits; it is over at once when nobody does. */
+  async function spacing(): Promise<void> {
+    const left = lastAskedAt + provider.pollInterval - clock.now();
+    if (left <= 0) return;
+    const cancel = cancelWhenAllAre([...waiters.values()].flatMap((group) => [...group]));
+    await clock.sleep(left, { signal: cancel.signal }).catch(() => undefined);
+    cancel.dispose();
+  }
+
   /** Polls as long as somebody waits. A provider that cannot be asked is asked again until the waits run out. */
   async function poll(): Promise<void> {
     while (waiters.size > 0) {
+      await spacing();
       const ids = [...waiters.keys()];
       const cancel = cancelWhenAllAre([...waiters.values()].flatMap((group) => [...group]));
       let observations: ReadonlyMap<string, Observation> | undefined;
       let failure: string | null = null;
       const askedAt = clock.now();
+      lastAskedAt = askedAt;
       try {
         observations = await provider.describe(ids, { signal: cancel.signal });
       } catch (error) {
         failure = error instanceof Error ? error.message : String(error);
       }
       for (const id of ids) look(id, observations?.get(id), failure, askedAt);
-      if (waiters.size > 0)
-        await clock.sleep(provider.pollInterval, { signal: cancel.signal }).catch(() => undefined);
       cancel.dispose();
     }
   }

@@ -130,14 +130,18 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
         const id = fact.ids[i] ?? null;
         if (batch !== undefined && id !== null) addInstance(state, batch, { name, generation }, id, touched);
         change(state, name, generation, fact.at, touched, (machine) =>
-          id === null ? notLaunched(machine, fact.shortfall) : { ...machine, stage: 'launched', id },
+          id === null
+            ? notLaunched(machine, fact.shortfall, fact.isFree)
+            : { ...machine, stage: 'launched', id },
         );
       }
       return;
     }
     case 'launch-refused':
       for (const { name, generation } of closeBatch(state, fact.batch, touched)?.machines ?? [])
-        change(state, name, generation, fact.at, touched, (machine) => notLaunched(machine, fact.failed));
+        change(state, name, generation, fact.at, touched, (machine) =>
+          notLaunched(machine, fact.failed, fact.isFree),
+        );
       return;
     case 'machine-running':
       change(state, fact.machine, fact.generation, fact.at, touched, (machine) => ({
@@ -273,6 +277,7 @@ const UNLAUNCHED = {
   running: null,
   batch: null,
   id: null,
+  givenKey: null,
   addresses: null,
   access: null,
   outputs: {},
@@ -303,6 +308,7 @@ function requestLaunch(state: DeploymentState, batch: Batch, at: number, touched
         stage: 'requested',
         generation,
         batch: batch.number,
+        givenKey: batch.hostKey ?? null,
         made: { ...UNLAUNCHED.made, ...batch.made },
         cause: machine.cause,
         provider: batch.provider,
@@ -343,8 +349,10 @@ function addInstance(
   touched.instances.add(id);
 }
 
-function notLaunched(machine: Machine, failed: StepFailure | null): Machine {
-  return { ...machine, ...UNLAUNCHED, ...failed };
+function notLaunched(machine: Machine, failed: StepFailure | null, isFree = false): Machine {
+  const launches = (machine.tries.launch ?? 1) - 1;
+  const tries = isFree ? { ...machine.tries, launch: launches } : machine.tries;
+  return { ...machine, ...UNLAUNCHED, tries, ...failed };
 }
 
 function succeed(

@@ -61,6 +61,9 @@ function deploymentRecord({ plan, operation, lastBatch, scopes }: DeploymentStat
   return { plan, operation, lastBatch, scopes: [...scopes.keys()], places: Object.fromEntries(places) };
 }
 
+/** What records of an older version lack. */
+const NEWER = { givenKey: null } as const satisfies Partial<Machine>;
+
 interface DeploymentRow {
   readonly id: number;
   readonly name: string;
@@ -84,7 +87,7 @@ export function readProjection(db: Database, cipher: Cipher, name: string): Depl
   state.lastBatch = record.lastBatch;
   for (const scope of record.scopes) state.scopes.set(scope, record.places?.[scope] ?? null);
   for (const machine of readRecords(db, cipher, 'machines', 'position', row.id) as readonly Machine[])
-    state.machines.set(machine.name, machine);
+    state.machines.set(machine.name, { ...NEWER, ...machine });
   for (const instance of readRecords(db, cipher, 'instances', 'position', row.id) as readonly Instance[]) {
     state.instances.set(instance.id, instance);
     if (isCondemned(instance)) state.condemned.add(instance.id);

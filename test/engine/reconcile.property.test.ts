@@ -211,21 +211,6 @@ class Simulation {
   private factsOf(decision: Decision): readonly FactBody[] {
     const at = { attempt: 1, startedAt: this.now };
     switch (decision.kind) {
-      case 'request': {
-        const machines = decision.machines.map((name) => ({ name, generation: this.generation(name) + 1 }));
-        const number = this.state.lastBatch + 1;
-        const provider = this.state.machines.get(decision.machines[0] ?? '')?.provider ?? '';
-        const batch = {
-          number,
-          service: decision.service,
-          provider,
-          machines,
-          min: decision.min,
-          token: `t${number}`,
-          request: { sensitive: '' },
-        };
-        return [{ type: 'launch-requested', batch }];
-      }
       case 'skip':
         return decision.machines.map((machine) => ({
           type: 'step-succeeded',
@@ -250,6 +235,21 @@ class Simulation {
   private endOf(step: Step, luck: number): readonly FactBody[] {
     const succeeds = luck < 0.7;
     switch (step.kind) {
+      case 'request': {
+        const machines = step.machines.map((name) => ({ name, generation: this.generation(name) + 1 }));
+        const number = this.state.lastBatch + 1;
+        const provider = this.state.machines.get(step.machines[0] ?? '')?.provider ?? '';
+        const batch = {
+          number,
+          service: step.service,
+          provider,
+          machines,
+          min: step.min,
+          token: `t${number}`,
+          request: { sensitive: '' },
+        };
+        return [{ type: 'launch-requested', batch }];
+      }
       case 'launch':
       case 'find': {
         const batch = this.state.batches.get(step.batch);

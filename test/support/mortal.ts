@@ -49,7 +49,7 @@ export function mortal(
       logs,
       clock: mortalClock(wiring.clock, life),
       store: mortalStore(wiring.store, life),
-      provider: async (config) => mortalProvider(await wiring.provider(config), life),
+      provider: async (config, place) => mortalProvider(await wiring.provider(config, place), life),
       connections: {
         use: (target, { signal }, work) =>
           life.ask(() =>

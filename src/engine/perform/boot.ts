@@ -5,6 +5,8 @@ import { sshParts } from '../desired.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { accessOf } from './machine-access.ts';
+import type { WatchEnd } from '../watch.ts';
+import { power } from './power.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
 
 /** Waits until the provider says that the machine runs: the first stage of readiness. */
@@ -18,8 +20,20 @@ export async function boot(
   if (id === null) throw new Error(`Machine "${name}" has no instance. This is a bug in plan.`);
   const service = context.service(machine.service);
   const timeout = service.timeouts.launch;
-  const startedAt = context.wiring.clock.now();
-  const end = await context.watch(machine.provider).wait(id, { until: isOver, timeout, signal });
+  const { clock } = context.wiring;
+  const startedAt = clock.now();
+  const left = (): number => Math.max(0, timeout - (clock.now() - startedAt));
+  let end: WatchEnd = await context.watch(machine.provider).wait(id, { until: isOver, timeout, signal });
+  if (end.kind === 'seen' && end.observation.state === 'stopped') {
+    const request = { verb: 'start', id, provider: machine.provider, timeout: left() } as const;
+    const answer = await power(request, context, { signal });
+    if (answer.kind === 'refused') {
+      const failure = failureOf('launch', 'refused', `Cannot start the machine: ${answer.why}`);
+      return relaunchOrGiveUp(machine, failure, { startedAt, context });
+    }
+    // What a provider says of it just after may be what was before.
+    end = await context.watch(machine.provider).wait(id, { until: isStarted, timeout: left(), signal });
+  }
   if (end.kind === 'timeout') {
     const state = end.lastError ?? `the provider says "${end.last?.state ?? 'unknown'}"`;
     const failure = failureOf(
@@ -40,14 +54,24 @@ export async function boot(
     return relaunchOrGiveUp(machine, failure, { startedAt, context });
   }
   const { addresses } = observation;
-  const access = accessOf(observation.access, addresses, machine, context);
   const print = (text: string): string => context.wiring.store.fingerprint(text);
   const made = sshParts(service.ssh, context.scopes.connect(service, machine), print);
+  const isPinned = machine.made.ssh?.['hostKey'] === made['hostKey'];
+  const pinned = isPinned ? (machine.access?.hostKey ?? null) : null;
+  const access = accessOf(
+    { ...observation, access: observation.access, addresses, pinned },
+    machine,
+    context,
+  );
   return [{ type: 'machine-running', machine: name, generation, addresses, access, made }];
 }
 
 const GONE: ReadonlySet<InstanceState> = new Set(['terminating', 'terminated', 'unknown']);
 
 function isOver({ state }: Observation): boolean {
-  return state !== 'pending';
+  return state !== 'pending' && state !== 'stopping';
+}
+
+function isStarted(observation: Observation): boolean {
+  return isOver(observation) && observation.state !== 'stopped';
 }

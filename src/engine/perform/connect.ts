@@ -1,7 +1,10 @@
+import type { Connection } from '../../connection/connection.ts';
 import { ConnectionError } from '../../connection/connection.ts';
+import { makeOwnHostKey } from '../../connection/own-host-key.ts';
 import { PrivateKeyError } from '../../connection/private-key-error.ts';
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
+import type { Machine } from '../../machine.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
@@ -14,24 +17,21 @@ export async function connect(
   cancel: Cancel,
 ): Promise<readonly FactBody[]> {
   const machine = machineOf(context.journal, name);
+  const { generation } = machine;
   const { timeouts } = context.service(machine.service);
   const startedAt = context.wiring.clock.now();
   const attempt = (machine.attempts.connect ?? 0) + 1;
+  const base = { machine: name, generation, step: 'connect', attempt, startedAt } as const;
   context.tell({ type: 'step-began', machine: name, step: 'connect', attempt });
-  let pinned: string | undefined;
   let latest = 'no answer';
   using limit = within(timeouts.connect, context, cancel);
+  const onBroken = (error: ConnectionError): void => {
+    if (error instanceof PrivateKeyError) throw error;
+    latest = error.message;
+  };
   try {
-    const target = targetOf(machine, (hostKey) => (pinned = hostKey));
-    const onBroken = (error: ConnectionError): void => {
-      if (error instanceof PrivateKeyError) throw error;
-      latest = error.message;
-    };
-    await persist(target, context, { signal: limit.signal, onBroken }, async (connection) => {
-      const { exitCode } = await connection.exec(':', { signal: limit.signal });
-      if (exitCode !== 0)
-        throw new ConnectionError('unreachable', `a no-op command ended with ${exitCode ?? 'a signal'}`);
-    });
+    const hostKey = await reach(machine, context, { signal: limit.signal, onBroken });
+    return [{ type: 'step-succeeded', ...base, ...(hostKey !== null && { hostKey }) }];
   } catch (error) {
     if (limit.expired()) {
       const message = `Cannot reach the machine within ${spellDuration(timeouts.connect)}: ${latest}`;
@@ -40,28 +40,65 @@ export async function connect(
     if (!(error instanceof ConnectionError)) throw error;
     const reason = error.problem === 'host-key' ? 'host-key' : 'unreachable';
     const failed = { failure: failureOf('connect', reason, error.message), gaveUp: true, retryAt: null };
-    return [
-      {
-        type: 'step-failed',
-        machine: name,
-        generation: machine.generation,
-        step: 'connect',
-        attempt,
-        startedAt,
-        failed,
-      },
-    ];
+    return [{ type: 'step-failed', ...base, failed }];
   }
-  const hostKey = pinned === undefined ? {} : { hostKey: pinned };
-  return [
-    {
-      type: 'step-succeeded',
-      machine: name,
-      generation: machine.generation,
-      step: 'connect',
-      attempt,
-      startedAt,
-      ...hostKey,
-    },
-  ];
+}
+
+interface Reaching extends Cancel {
+  onBroken(error: ConnectionError): void;
+}
+
+/** Answers the host key to be accepted from now on, where that is another one than is known. */
+async function reach(machine: Machine, context: PerformContext, reaching: Reaching): Promise<string | null> {
+  const { signal } = reaching;
+  let pinned: string | null = null;
+  const target = targetOf(machine, (hostKey) => (pinned = hostKey));
+  const own = await persist(target, context, reaching, async (connection) => {
+    await answer(connection, { signal });
+    return isGiven(machine) ? makeOwnHostKey(connection, { signal }) : null;
+  });
+  return own === null ? pinned : (await shows(own, machine, context, { signal })) ? own : pinned;
+}
+
+/** It was reached by the host key that its launch gave it, which others of its batch have too. */
+function isGiven({ access, givenKey }: Machine): boolean {
+  return givenKey !== null && access?.hostKey === givenKey;
+}
+
+/** Milliseconds within which a server has to show its new key. */
+const RELOAD = 15_000;
+
+/** True when the machine can be reached by this host key and no other one. */
+async function shows(
+  hostKey: string,
+  machine: Machine,
+  context: PerformContext,
+  cancel: Cancel,
+): Promise<boolean> {
+  const target = targetOf(machine);
+  const { clock, connections } = context.wiring;
+  const { access } = target;
+  using limit = within(RELOAD, context, cancel);
+  const { signal } = limit;
+  while (!signal.aborted) {
+    connections.release(target.key);
+    try {
+      await connections.use({ ...target, access: { ...access, hostKey } }, { signal }, (connection) =>
+        answer(connection, { signal }),
+      );
+      return true;
+    } catch (error) {
+      if (!(error instanceof ConnectionError) && !limit.expired()) throw error;
+      await clock.sleep(RELOAD / 100, { signal }).catch(() => undefined);
+    }
+  }
+  cancel.signal.throwIfAborted();
+  connections.release(target.key);
+  return false;
+}
+
+async function answer(connection: Connection, cancel: Cancel): Promise<void> {
+  const { exitCode } = await connection.exec(':', cancel);
+  if (exitCode !== 0)
+    throw new ConnectionError('unreachable', `a no-op command ended with ${exitCode ?? 'a signal'}`);
 }

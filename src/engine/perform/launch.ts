@@ -1,6 +1,6 @@
 import type { Batch, FactBody, StepFailure } from '../../fact.ts';
 import { reveal } from '../../sensitive.ts';
-import type { LaunchRequest } from '../../providers/provider.ts';
+import type { LaunchRefusal, LaunchRequest } from '../../providers/provider.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import type { Cancel, PerformContext, StepCancel } from './context.ts';
 import { failureOf, machineOf, messageOf } from './context.ts';
@@ -27,12 +27,16 @@ export async function launch(
       () => provider.launch({ token, machines, min, request }, { signal: cancel.lenient }),
       cancel,
     );
-    if (answer.kind === 'refused')
-      return [{ type: 'launch-refused', batch: number, failed: refusal(batch, answer, context) }];
-    const why = answer.whyFewer ?? 'the provider gave fewer machines than were asked for';
-    const isShort = answer.ids.includes(null) || answer.ids.length < machines.length;
-    const shortfall = isShort ? refusal(batch, { message: why, retryAfter: null }, context) : null;
-    return [{ type: 'launch-answered', batch: number, ids: answer.ids, shortfall }];
+    if (answer.kind === 'refused') {
+      const failed = refusal(batch, answer, context);
+      return [{ type: 'launch-refused', batch: number, failed, ...freeIf(answer.elsewhere) }];
+    }
+    const { ids, again = { retryAfter: null } } = answer;
+    const isShort = ids.includes(null) || ids.length < machines.length;
+    if (!isShort) return [{ type: 'launch-answered', batch: number, ids, shortfall: null }];
+    const message = answer.whyFewer ?? 'the provider gave fewer machines than were asked for';
+    const shortfall = refusal(batch, { ...again, message }, context);
+    return [{ type: 'launch-answered', batch: number, ids, shortfall, ...freeIf(again.elsewhere) }];
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     // Whether it launched is unknown: the batch stays open and is repeated under its token, now or by the next `up`.
@@ -88,21 +92,22 @@ function batchOf(number: number, context: PerformContext): Batch {
 }
 
 /** A launch that did not happen, and whether the machines' remaining tries are worth it. */
-function refusal(
-  batch: Batch,
-  answer: { readonly message: string; readonly retryAfter: number | null },
-  context: PerformContext,
-): StepFailure {
+function refusal(batch: Batch, answer: Omit<LaunchRefusal, 'kind'>, context: PerformContext): StepFailure {
   const allowed = context.service(batch.service).attempts.launch;
   const tries = Math.max(
     ...batch.machines.map(({ name }) => machineOf(context.journal, name).tries.launch ?? 1),
   );
-  const again = answer.retryAfter !== null && tries < allowed;
+  const again = answer.elsewhere === true || (answer.retryAfter !== null && tries < allowed);
   return {
     failure: failureOf('launch', 'refused', `Cannot launch: ${answer.message}`),
     gaveUp: !again,
-    retryAt: again ? context.wiring.clock.now() + answer.retryAfter : null,
+    retryAt: again ? context.wiring.clock.now() + (answer.retryAfter ?? 0) : null,
   };
+}
+
+/** What is asked for elsewhere next does not count as a try. */
+function freeIf(elsewhere = false): { readonly isFree?: true } {
+  return elsewhere ? { isFree: true } : {};
 }
 
 /** The batch has no answer yet; each such call counts as a try. */

@@ -8,10 +8,20 @@ import { SSH_SHAPES, isSshText, parseJump, parsePort, parseTrust } from '../../s
 import type { SshText } from '../../ssh-options.ts';
 import type { PerformContext } from './context.ts';
 
-/** The provider's access with what the plan says under `ssh`. Throws `TemplateError`. */
+export interface Reached {
+  /** What the provider tells. */
+  readonly access: Access;
+  readonly addresses: Addresses;
+  /** The host key that this instance showed before, where the plan still says the same of it. */
+  readonly pinned: string | null;
+}
+
+/**
+ * The provider's access with what the plan says under `ssh`. A host key that was accepted stays, whatever becomes of
+ * the machine's address; before that it is the one that the launch gave. Throws `TemplateError`.
+ */
 export function accessOf(
-  access: Access,
-  addresses: Addresses,
+  { access, addresses, pinned }: Reached,
   machine: Machine,
   context: PerformContext,
 ): Access {
@@ -27,7 +37,7 @@ export function accessOf(
     port: parsePort(text('port') ?? '') ?? access.port,
     user,
     privateKey: keyPath(text('privateKey'), ssh) ?? access.privateKey,
-    hostKey: trust === undefined ? access.hostKey : null,
+    hostKey: trust === undefined ? (access.hostKey ?? pinned ?? machine.givenKey) : pinned,
     ...(trust && { trust }),
     ...(jump && { jump }),
   };

@@ -13,7 +13,10 @@ import { failureOf, machineOf } from './context.ts';
 import { find, launch } from './launch.ts';
 import { label } from './label.ts';
 import { reboot } from './reboot.ts';
+import { request } from './request.ts';
+import { relaunchOrGiveUp } from './relaunch.ts';
 import { teardown } from './teardown.ts';
+import { LostError } from './use-connection.ts';
 import { terminate } from './terminate.ts';
 import { verify } from './verify.ts';
 
@@ -27,6 +30,8 @@ export async function perform(
   cancel: StepCancel,
 ): Promise<readonly FactBody[]> {
   switch (step.kind) {
+    case 'request':
+      return request(step, context, cancel);
     case 'launch':
       return launch(step.batch, context, cancel);
     case 'find':
@@ -66,6 +71,10 @@ async function guarded(
     return facts;
   } catch (error) {
     cancel.signal.throwIfAborted();
+    if (error instanceof LostError && step !== 'teardown') {
+      const machine = machineOf(context.journal, name);
+      return relaunchOrGiveUp(machine, failureOf(step, 'lost', error.message), { startedAt, context });
+    }
     const failure = failureFrom(step, error);
     if (failure === null) throw error;
     const machine = machineOf(context.journal, name);
@@ -99,6 +108,7 @@ function failureFrom(step: StepKind, error: unknown): Failure | null {
     } as const;
     return failureOf(step, reason[error.problem], error.message);
   }
+  if (error instanceof LostError) return failureOf(step, 'lost', error.message);
   if (error instanceof ProviderError) return failureOf(step, 'error', error.message);
   return null;
 }

@@ -1,6 +1,7 @@
 import type { FactBody } from '../../fact.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
+import { power } from './power.ts';
 
 /** Has the provider reboot a machine, which then has to be reached anew. */
 export async function reboot(
@@ -11,12 +12,12 @@ export async function reboot(
   const machine = machineOf(context.journal, name);
   const { id, generation, cause } = machine;
   if (id === null) throw new Error(`Machine "${name}" has no instance. This is a bug in plan.`);
-  const provider = context.provider(machine.provider);
   const startedAt = context.wiring.clock.now();
   context.wiring.connections.release(id);
-  const answers = await context.calls.run(() => provider.reboot([id], cancel), cancel);
-  const answer = answers.get(id);
-  if (answer?.kind === 'accepted')
+  const { timeouts } = context.service(machine.service);
+  const request = { verb: 'reboot', id, provider: machine.provider, timeout: timeouts.launch } as const;
+  const answer = await power(request, context, cancel);
+  if (answer.kind === 'accepted')
     return [
       {
         type: 'machine-revised',
@@ -26,11 +27,7 @@ export async function reboot(
         cause: cause ?? 'it was rebooted',
       },
     ];
-  const failure = failureOf(
-    'launch',
-    'refused',
-    `Cannot reboot: ${answer?.why ?? 'the provider gave no answer'}`,
-  );
+  const failure = failureOf('launch', 'refused', `Cannot reboot: ${answer.why}`);
   const failed = { failure, gaveUp: true, retryAt: null };
   const attempt = machine.attempts.launch ?? 1;
   return [{ type: 'step-failed', machine: name, generation, step: 'launch', attempt, startedAt, failed }];

@@ -4,12 +4,21 @@ import { ConnectionError } from '../../connection/connection.ts';
 import type { Target } from '../../connection/connection-pool.ts';
 import { spellDuration } from '../../duration.ts';
 import type { Machine } from '../../machine.ts';
+import type { Observation } from '../../providers/provider.ts';
 import type { Cancel, PerformContext } from './context.ts';
 
 /** First pause before a machine is tried again, and the longest, in milliseconds. */
 const PAUSE = { first: 100, longest: 2_000 };
 /** Milliseconds between two looks of the provider at a machine that stays out of reach. */
-const LOOK_EVERY = 10_000;
+const LOOK_EVERY = 5_000;
+
+/** The machine is gone at its provider: there is nothing to connect to any more. */
+export class LostError extends Error {
+  constructor({ state, reason }: Observation) {
+    super(`The machine is "${state}" at the provider${reason === null ? '' : `: ${reason}`}`);
+    this.name = 'LostError';
+  }
+}
 
 export function targetOf(machine: Machine, onHostKey?: (hostKey: string) => void): Target {
   if (machine.id === null || machine.access === null)
@@ -27,7 +36,8 @@ export interface Persistence {
 
 /**
  * Does work over the machine's connection, opened again as often as it breaks or cannot be opened, until the signal
- * aborts. `work` begins anew each time. Rejects with the `ConnectionError` when trying again changes nothing.
+ * aborts. `work` begins anew each time. Rejects with the `ConnectionError` when trying again changes nothing, with
+ * `LostError` when the provider says that the machine is gone.
  */
 export async function persist<T>(
   target: Target,
@@ -53,7 +63,8 @@ export async function persist<T>(
       onBroken?.(error);
       if (clock.now() - last.looked >= LOOK_EVERY) {
         last.looked = clock.now();
-        await haveLookedAt(target.key, context, { signal });
+        const seen = await haveLookedAt(target.key, context, { signal });
+        if (seen?.state === 'terminating' || seen?.state === 'terminated') throw new LostError(seen);
       }
       await clock.sleep(pause, { signal });
       pause = Math.min(pause * 2, PAUSE.longest);
@@ -65,10 +76,15 @@ export async function persist<T>(
  * Has the provider look at a machine that cannot be reached, since one that serves its machines itself may have to
  * begin again. Machines that are out of reach at the same time share a look.
  */
-export async function haveLookedAt(id: string, context: PerformContext, { signal }: Cancel): Promise<void> {
+export async function haveLookedAt(
+  id: string,
+  context: PerformContext,
+  { signal }: Cancel,
+): Promise<Observation | null> {
   const provider = context.journal.state.instances.get(id)?.provider;
-  if (provider === undefined) return;
-  await context.watch(provider).wait(id, { until: () => true, timeout: 0, signal });
+  if (provider === undefined) return null;
+  const end = await context.watch(provider).wait(id, { until: () => true, timeout: 0, signal });
+  return end.kind === 'seen' ? end.observation : end.last;
 }
 
 /** A limit of time for one piece of work; dispose it when the work is over. */
