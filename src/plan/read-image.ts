@@ -8,7 +8,7 @@ import { quoted } from './problems.ts';
 import { problemAt } from './text-file.ts';
 
 const OWNER = /^(?:self|amazon|aws-marketplace|\d{12})$/;
-const EC2_TEXT = /^(?:[a-z]{2,4}-[0-9a-z]+|ssm:\S+)$/i;
+const EC2_TEXT = /^(?:[ae]mi-\w+|ssm:\S+)$/;
 const EC2_HINT = 'Write an image id such as ami-0abc…, ssm: and the path of a parameter, or { owner, name }.';
 
 /** Reads `image` for a provider of this type; undefined: inputs that are not known yet decide the type. */
@@ -31,7 +31,7 @@ export function readImage(
   }
   const image = readTemplate(reading, node);
   const text = type === 'ec2' ? renderText(reading, node) : undefined;
-  if (node !== undefined && text !== undefined && !EC2_TEXT.test(text)) {
+  if (node !== undefined && text !== undefined && !EC2_TEXT.test(text.trim())) {
     const message = `Cannot use "image": ${quoted(showRendered(reading, node, text))} is not an image of EC2`;
     reading.problems.push(problemAt(node.place, message, EC2_HINT));
   }

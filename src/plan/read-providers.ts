@@ -70,11 +70,14 @@ function readEc2Provider(
   for (const [key, other] of PAIRS)
     if (child(value, other) !== undefined && isGiven(texts.get(key)) && texts.get(other) === '')
       refuse(`${quoted(key)} has a value, and ${quoted(other)} has none`);
-  const pollInterval = readDuration(reading, child(value, 'pollInterval'));
+  if (isGiven(texts.get('profile')) && isGiven(texts.get('accessKeyId')))
+    refuse('it has both "profile" and "accessKeyId"');
+  const pollInterval = child(value, 'pollInterval');
   const sshFrom = readBlocks(reading, child(value, 'sshFrom'));
   const options: Record<string, Json> = {};
   for (const [key, text] of texts) if (isGiven(text)) options[key] = text;
-  if (pollInterval !== undefined) options['pollInterval'] = pollInterval;
+  if (readDuration(reading, pollInterval) !== undefined)
+    options['pollInterval'] = readText(reading, pollInterval) ?? '';
   if (sshFrom.length > 0) options['sshFrom'] = sshFrom;
   return options;
 }
@@ -95,7 +98,7 @@ function isLeftToShape(reading: Reading, value: Node): boolean {
 
 /** Empty for a key that is not there; undefined while an input that it needs has no value. */
 function readText(reading: Reading, node: Node | undefined): string | undefined {
-  return node === undefined ? '' : renderText(reading, node);
+  return node === undefined ? '' : renderText(reading, node)?.trim();
 }
 
 function isGiven(text: string | undefined): text is string {

@@ -44,9 +44,9 @@ describe('a provider of type ec2', () => {
     'inputs: { id: { default: AKIA }, secret: { sensitive: true }, token: { sensitive: true, default: "" } }';
   const provider = (keys: string): string => `${secrets}\nproviders: { west: { type: ec2, ${keys} } }`;
 
-  it('has rendered options, the poll interval in milliseconds', () => {
+  it('has rendered options', () => {
     const head = provider(
-      'region: us-west-2, profile: ops, pollInterval: 2s, sshFrom: [10.0.0.0/8], accessKeyId: "{{inputs.id}}", secretAccessKey: "{{inputs.secret}}"',
+      'region: us-west-2, pollInterval: 2s, sshFrom: [10.0.0.0/8], accessKeyId: "{{inputs.id}}", secretAccessKey: "{{inputs.secret}}"',
     );
     const { plan } = resolve(read(planText('labels: { t: "{{inputs.token}}" }', head)), {
       flags: ['secret=shh'],
@@ -56,10 +56,9 @@ describe('a provider of type ec2', () => {
       type: 'ec2',
       options: {
         region: 'us-west-2',
-        profile: 'ops',
         accessKeyId: 'AKIA',
         secretAccessKey: 'shh',
-        pollInterval: 2000,
+        pollInterval: '2s',
         sshFrom: ['10.0.0.0/8'],
       },
     });
