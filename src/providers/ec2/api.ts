@@ -25,12 +25,12 @@ export interface Ec2Api {
   rebootInstances(ids: readonly string[], cancel: Cancel): Promise<void>;
   createTags(ids: readonly string[], tags: Readonly<Record<string, string>>, cancel: Cancel): Promise<void>;
   deleteTags(ids: readonly string[], keys: readonly string[], cancel: Cancel): Promise<void>;
-  /** By ids, or by owner and name pattern; rejects with `InvalidAMIID.NotFound` for an id that is missing. */
+  /** Newest first. By ids, rejecting with `InvalidAMIID.NotFound` for a missing one, or those that are available. */
   describeImages(wanted: ImageQuery, cancel: Cancel): Promise<readonly Ec2Image[]>;
   describeSubnets(filters: Filters, cancel: Cancel): Promise<readonly Ec2Subnet[]>;
   describeVpcs(filters: Filters, cancel: Cancel): Promise<readonly Ec2Vpc[]>;
   describeSecurityGroups(filters: Filters, cancel: Cancel): Promise<readonly Ec2SecurityGroup[]>;
-  /** Answers its id. Rejects with `InvalidGroup.Duplicate`. */
+  /** Answers its id. Rejects with `InvalidGroup.Duplicate`, also when an answer was lost and it is the one made then. */
   createSecurityGroup(
     group: {
       readonly name: string;
@@ -44,7 +44,7 @@ export interface Ec2Api {
   authorizeIngress(groupId: string, rules: readonly IngressRule[], cancel: Cancel): Promise<void>;
   deleteSecurityGroup(groupId: string, cancel: Cancel): Promise<void>;
   describeKeyPairs(filters: Filters, cancel: Cancel): Promise<readonly Ec2KeyPair[]>;
-  /** `publicKey`: `ssh-ed25519 AAAA…`. Rejects with `InvalidKeyPair.Duplicate`. */
+  /** `publicKey`: `ssh-ed25519 AAAA…`. Rejects with `InvalidKeyPair.Duplicate`, as a group does. */
   importKeyPair(
     pair: {
       readonly name: string;
@@ -56,7 +56,7 @@ export interface Ec2Api {
   deleteKeyPair(name: string, cancel: Cancel): Promise<void>;
   describeVolumes(filters: Filters, cancel: Cancel): Promise<readonly Ec2Volume[]>;
   deleteVolume(id: string, cancel: Cancel): Promise<void>;
-  /** Of those that exist. */
+  /** Those of them that exist. */
   describeInstanceTypes(names: readonly string[], cancel: Cancel): Promise<readonly Ec2InstanceType[]>;
   /** Availability zones in which each type is offered. */
   zonesOfTypes(names: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, readonly string[]>>;
@@ -173,9 +173,9 @@ export class Ec2Error extends Error {
   /** The call: `RunInstances`. */
   readonly call: string;
 
-  /** `message`: EC2's words, free of credentials and encoded authorization messages. */
-  constructor(call: string, code: string, message: string) {
-    super(message);
+  /** `words`: EC2's own, free of credentials and encoded authorization messages; the error's message is `code: words`. */
+  constructor(call: string, code: string, words: string) {
+    super(words === '' ? code : `${code}: ${words}`);
     this.name = 'Ec2Error';
     this.call = call;
     this.code = code;
