@@ -215,6 +215,27 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/events.ts')).eventsCommand,
   },
   {
+    name: 'gc',
+    summary: 'find orphans at providers; --delete removes them',
+    details: [
+      'Asks the providers of these plans, and of all deployments that are recorded, and lists what this tool',
+      'made and no deployment of this state directory accounts for. --delete lists what would go and asks.',
+      'What other state directories made is shown, and goes only when --owner names its owner.',
+    ],
+    arguments: [{ name: 'PLAN', required: false, many: true, completes: 'files' }],
+    flags: [
+      { name: 'delete', summary: 'remove them' },
+      { name: 'owner', value: 'OWNER', summary: 'only what this user@host made' },
+      { name: 'older-than', value: 'DURATION', summary: 'only what is older, such as 12h' },
+      ...INPUTS,
+    ],
+    examples: [
+      ['plan gc', 'what is left over at the providers of all deployments'],
+      ['plan gc plans/web.yml --older-than 12h --delete --yes', 'for cron'],
+    ],
+    load: async () => (await import('./commands/gc.ts')).gcCommand,
+  },
+  {
     name: 'unlock',
     summary: 'break a lock whose holder is gone',
     details: [

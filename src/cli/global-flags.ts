@@ -39,7 +39,7 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
   { name: 'json', summary: 'one JSON document, or JSON Lines for operations, on stdout' },
   { name: 'progress', value: 'MODE', summary: `one of ${PROGRESS.join(', ')}`, choices: PROGRESS },
   { name: 'no-color', summary: 'no colours' },
-  { name: 'verbose', short: 'v', summary: 'print what scripts print, too' },
+  { name: 'verbose', short: 'v', summary: 'print what scripts print and how often APIs are called, too' },
   { name: 'quiet', short: 'q', summary: 'print failures only' },
   { name: 'yes', short: 'y', summary: 'do not ask' },
   { name: 'no-input', summary: 'never prompt' },

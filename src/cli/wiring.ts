@@ -27,7 +27,7 @@ export async function withWiring<T>(
     connections,
     runner: createScriptRunner(),
     clock: systemClock,
-    provider: (config) => openProvider(config, { stateDirectory }),
+    provider: (config, place) => openProvider(config, { stateDirectory, place }),
     owner: `${userInfo().username}@${hostname()}`,
     parallelism: flags.parallelism,
     lockTimeout: flags.lockTimeout,

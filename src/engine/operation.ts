@@ -17,8 +17,11 @@ export interface Wiring {
   readonly connections: ConnectionPool;
   readonly runner: ScriptRunner;
   readonly clock: Clock;
-  /** Opens a provider; called once per configuration and operation. */
-  provider(config: ProviderConfig): Promise<Provider>;
+  /**
+   * Opens a provider; called once per configuration and operation. `place`: where machines of it are as far as is
+   * recorded, as `Provider.prepare` answered it; null: nowhere yet, or there is only one place.
+   */
+  provider(config: ProviderConfig, place: string | null): Promise<Provider>;
   /** `user@host`. */
   readonly owner: string;
   /** Most scripts that run at the same time. */
@@ -47,7 +50,14 @@ export type EngineEvent =
       readonly step: StepKind;
       readonly lines: readonly string[];
     }
-  | { readonly type: 'warning'; readonly message: string };
+  | { readonly type: 'warning'; readonly message: string }
+  /** How often the API of a provider was called in the operation, by call, for so many machines of it. */
+  | {
+      readonly type: 'api-calls';
+      readonly provider: string;
+      readonly calls: Readonly<Record<string, number>>;
+      readonly machines: number;
+    };
 
 export interface UpRequest {
   readonly plan: Plan;

@@ -13,6 +13,8 @@ export interface ProviderConfig {
 export interface ProviderContext {
   /** Absolute path. */
   readonly stateDirectory: string;
+  /** Where machines of it are as far as is recorded, as `prepare` answered it; null or absent: nothing is known. */
+  readonly place?: string | null;
 }
 
 /** Opens a provider, loading only the code of its type. Rejects with `UsageError` for a type that does not exist. */

@@ -3,6 +3,7 @@ import { readArchive, writeArchive } from './archive.ts';
 import { createCipher } from './cipher.ts';
 import { readHistory } from './history.ts';
 import { dropLease, leaseReader } from './lease.ts';
+import { readLedger } from './ledger.ts';
 import type { HeldLock } from './lock.ts';
 import { takeLock } from './lock.ts';
 import { breakLock, readHolder } from './lock-holder.ts';
@@ -70,6 +71,7 @@ export async function openSqliteStore(
     },
     load: (name) => read(() => readProjection(db, cipher, name)),
     list: () => read(() => readSummaries(db)),
+    ledger: () => read(() => readLedger(db)),
     events: (uuid, range) => read(() => readHistory(db, cipher, uuid, range)),
     async lock(name, holder, limits) {
       requireWritable();

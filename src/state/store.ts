@@ -1,4 +1,4 @@
-import type { Fact, OperationKind } from '../fact.ts';
+import type { Fact, OperationKind, PlanRecord } from '../fact.ts';
 import type { SourceEntry } from '../sources.ts';
 import type { DeploymentState, Touched } from './deployment-state.ts';
 
@@ -17,6 +17,8 @@ export interface Store extends AsyncDisposable {
   load(name: string): Promise<DeploymentState | null>;
   /** The newest deployment of every name, in the order of names. */
   list(): Promise<readonly DeploymentSummary[]>;
+  /** What every recorded deployment accounts for at this moment, older ones of a name too, oldest first. */
+  ledger(): Promise<readonly LedgerEntry[]>;
   /** Recorded facts with a number greater than `after`, oldest first. */
   events(
     uuid: string,
@@ -78,6 +80,19 @@ export interface RecordedFact {
   /** 1, 2, … over the whole store. */
   readonly number: number;
   readonly fact: Fact;
+}
+
+/** What a deployment accounts for at providers. */
+export interface LedgerEntry {
+  readonly name: string;
+  readonly uuid: string;
+  readonly plan: PlanRecord | null;
+  /** Instance ids that are not known to be gone, with the name of their provider. */
+  readonly instances: ReadonlyMap<string, string>;
+  /** Tokens of batches without a recorded answer, with the name of their provider. */
+  readonly batches: ReadonlyMap<string, string>;
+  /** As in `DeploymentState`. */
+  readonly scopes: ReadonlyMap<string, string | null>;
 }
 
 export interface DeploymentSummary {

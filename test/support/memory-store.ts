@@ -93,6 +93,20 @@ export function openMemoryStore(disk: MemoryDisk): Store {
           return { name, uuid, createdAt, terminated };
         });
     },
+    async ledger() {
+      await tick;
+      return [...disk.deployments.values()].map((row) => {
+        const { name, uuid, plan, instances, batches, scopes } = stateOf(row);
+        return {
+          name,
+          uuid,
+          plan,
+          instances: new Map([...instances.values()].map(({ id, provider }) => [id, provider])),
+          batches: new Map([...batches.values()].map(({ token, provider }) => [token, provider])),
+          scopes,
+        };
+      });
+    },
     async events(uuid: string, { after, limit }: { readonly after: number; readonly limit: number }) {
       await tick;
       return (disk.deployments.get(uuid)?.facts ?? [])

@@ -7,7 +7,7 @@ import type { Renderer } from './renderer.ts';
 
 /**
  * One line of JSON Lines. `type` is `version` (the first line), a fact's type or `step-began`, `output`, `warning`,
- * or `result` (the last line); `at` is a time in ISO 8601, and `deployment` a name. The other keys are those of the
+ * `api-calls`, or `result` (the last line); `at` is a time in ISO 8601, and `deployment` a name. The other keys are those of the
  * fact or the event; times in them are ISO 8601 too, sensitive values are `***`.
  */
 export type JsonLine = Readonly<Record<string, unknown>> & { readonly type: string };

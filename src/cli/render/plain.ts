@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { formatDuration } from '../../duration.ts';
 import type { Output } from '../io.ts';
+import { apiCallsLine } from './api-calls.ts';
 import type { Happening } from './happening.ts';
 import { happenings, sentence } from './happening.ts';
 import type { Renderer } from './renderer.ts';
@@ -22,7 +23,7 @@ export function plainRenderer(options: {
   readonly output: Output;
   readonly style: Style;
   readonly clock: Pick<Clock, 'now'>;
-  /** Show what scripts print, and the steps' beginnings. */
+  /** Show what scripts print, the steps' beginnings, and calls of APIs. */
   readonly verbose: boolean;
 }): Renderer {
   const { output, style, clock, verbose } = options;
@@ -54,6 +55,11 @@ export function plainRenderer(options: {
         case 'warning':
           flush();
           output.write(`${offset(clock.now())}  warning: ${event.message}\n`);
+          return;
+        case 'api-calls':
+          if (!verbose) return;
+          flush();
+          output.write(`${offset(clock.now())}  ${apiCallsLine(event)}\n`);
           return;
         default:
           event satisfies never;

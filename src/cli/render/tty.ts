@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Fact, OperationKind } from '../../fact.ts';
 import type { DeploymentState } from '../../state/deployment-state.ts';
 import type { Output } from '../io.ts';
+import { apiCallsLine } from './api-calls.ts';
 import { frame } from './frame.ts';
 import { liveArea } from './live-area.ts';
 import type { Renderer } from './renderer.ts';
@@ -16,7 +17,7 @@ export function ttyRenderer(options: {
   readonly style: Style;
   readonly clock: Pick<Clock, 'now'>;
   readonly kind: OperationKind;
-  /** Show what scripts print, above the live lines. */
+  /** Show what scripts print, and calls of APIs, above the live lines. */
   readonly verbose: boolean;
 }): Renderer {
   const { output, style, clock, kind, verbose } = options;
@@ -44,6 +45,9 @@ export function ttyRenderer(options: {
           break;
         case 'warning':
           area.persist([`warning: ${event.message}`]);
+          break;
+        case 'api-calls':
+          if (verbose) area.persist([apiCallsLine(event)]);
           break;
         default:
           event satisfies never;
