@@ -1,0 +1,2 @@
+/** Actions that change nothing. */
+export const DESCRIBING = /^(?:Describe|Get|List)/;

@@ -1,0 +1,38 @@
+import { EC2Client } from '@aws-sdk/client-ec2';
+import type { RunInstancesCommandInput } from '@aws-sdk/client-ec2';
+import { expect } from 'vitest';
+import type { Ec2Endpoint } from './endpoint.ts';
+
+/** The SDK's own client, which asks once. */
+export function clientOf(
+  endpoint: Ec2Endpoint,
+  options: {
+    readonly region?: string;
+    readonly credentials?: Ec2Endpoint['credentials'];
+    readonly maxAttempts?: number;
+  } = {},
+): EC2Client {
+  const { region = endpoint.region, credentials = endpoint.credentials, maxAttempts = 1 } = options;
+  return new EC2Client({ endpoint: endpoint.url, region, credentials, maxAttempts });
+}
+
+/** A launch of one Ubuntu, but for what is said otherwise. */
+export function launchOf(
+  endpoint: Ec2Endpoint,
+  rest: Partial<RunInstancesCommandInput> = {},
+): RunInstancesCommandInput {
+  return { ImageId: endpoint.fixtures().ubuntu, InstanceType: 't3.micro', MinCount: 1, MaxCount: 1, ...rest };
+}
+
+/** Resolves with `Code (status): message` of the error that a call rejects with. */
+export async function errorOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+  } catch (error) {
+    const { name, message, $metadata } = error as Error & {
+      readonly $metadata?: { readonly httpStatusCode?: number };
+    };
+    return `${name} (${$metadata?.httpStatusCode ?? 'no status'}): ${message}`;
+  }
+  return expect.fail('The call succeeded');
+}
