@@ -4,6 +4,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Store } from '../state/store.ts';
 import type { Context } from './context.ts';
+import { planReader } from './recorded-plan.ts';
 import { watchStop } from './stopping.ts';
 import { withWiring } from './wiring.ts';
 
@@ -24,7 +25,11 @@ export async function look(
   using stopping = watchStop(context.io);
   const parts = { store, stateDirectory, flags: context.flags, observe: () => undefined };
   return await withWiring(parts, (wiring) =>
-    inspect(wiring, { plan, state, limit }, { signal: stopping.signal }),
+    inspect(
+      wiring,
+      { plan, state, limit, readPlan: planReader(context, store, state.name) },
+      { signal: stopping.signal },
+    ),
   );
 }
 

@@ -3,14 +3,18 @@ import type { Machine } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Observation } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
+import type { Contexts } from './contexts.ts';
 import { createContexts } from './contexts.ts';
 import { createJournal } from './journal.ts';
+import { olderPlans } from './older-plans.ts';
 import type { Wiring } from './operation.ts';
 import type { Cancel, PerformContext } from './perform/context.ts';
 import { failureOf, messageOf } from './perform/context.ts';
 import { perform } from './perform/perform.ts';
 import { persist, targetOf, within } from './perform/use-connection.ts';
 import { openProviders } from './providers.ts';
+import type { PlanReader } from './retired.ts';
+import { retiredPlans } from './retired.ts';
 import { silentLogs } from './silent-logs.ts';
 
 /** What was found of one machine; `failure` null: it is as it was when it was ready. */
@@ -23,6 +27,7 @@ export interface InspectRequest {
   /** The plan as the deployment keeps it. */
   readonly plan: Plan;
   readonly state: DeploymentState;
+  readonly readPlan: PlanReader;
   /** Milliseconds for each of asking, connecting and verifying, beside the plan's own limits. */
   readonly limit: number;
 }
@@ -33,15 +38,17 @@ export interface InspectRequest {
  */
 export async function inspect(
   wiring: Wiring,
-  { plan, state, limit }: InspectRequest,
+  { plan, state, readPlan, limit }: InspectRequest,
   { signal }: Cancel,
 ): Promise<readonly Finding[]> {
   const { clock, store } = wiring;
   const quiet: Wiring = { ...wiring, logs: silentLogs, showOutput: false, observe: () => undefined };
   const journal = createJournal({ state, store, clock, onRecorded: () => undefined });
   const machines = [...state.machines.values()].filter(({ id }) => id !== null);
-  const providers = openProviders(wiring, plan);
-  const { main } = createContexts(quiet, plan, new Map(), journal, providers);
+  const older = await olderPlans(state, plan, readPlan);
+  const providers = openProviders(wiring, plan, { olderPlans: older, places: state.scopes });
+  const contexts = createContexts(quiet, plan, await retiredPlans(state, plan, readPlan), journal, providers);
+  const { main } = contexts;
   try {
     await providers.open(new Set(machines.map(({ provider }) => provider)));
     const seen = await observe(machines, main, limit, { signal });
@@ -49,7 +56,7 @@ export async function inspect(
       machines.map(async (machine): Promise<Finding> => {
         const failure = observed(machine, seen) ?? (await reached(machine, main, limit, { signal }));
         if (failure !== null || machine.stage !== 'ready') return { machine: machine.name, failure };
-        return { machine: machine.name, failure: await verified(machine, main, limit, { signal }) };
+        return { machine: machine.name, failure: await verified(machine, contexts, limit, { signal }) };
       }),
     );
   } finally {
@@ -114,13 +121,16 @@ async function reached(
 
 async function verified(
   machine: Machine,
-  context: PerformContext,
+  contexts: Contexts,
   limit: number,
   cancel: Cancel,
 ): Promise<Failure | null> {
+  // Nobody knows any more how it is verified.
+  if (contexts.serviceOf(machine) === undefined) return null;
+  const step = { kind: 'verify', machine: machine.name } as const;
+  const context = contexts.of(step);
   using time = within(limit, context, cancel);
   try {
-    const step = { kind: 'verify', machine: machine.name } as const;
     const facts = await perform(step, context, { signal: time.signal, lenient: time.signal });
     const failed = facts.find((fact) => fact.type === 'step-failed');
     return failed?.failed.failure ?? null;

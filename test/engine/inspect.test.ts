@@ -11,6 +11,14 @@ levels:
       web: { count: 5, bootstrap: { run: "true" }, verify: { run: "true", interval: 1s } }
 `;
 
+const LESS = `
+version: 1
+name: stack
+levels: [{ name: app, services: { other: {} } }]
+`;
+
+const nothing = (): Promise<null> => Promise.resolve(null);
+
 describe('inspect()', () => {
   it('tells what is true now of every machine, in one limit for all, and changes nothing', async () => {
     let isBroken = false;
@@ -25,7 +33,11 @@ describe('inspect()', () => {
     const before = { facts: harness.events.length, instances: harness.cloud.instances.length };
     const started = harness.clock.now();
     const { signal } = new AbortController();
-    const findings = await inspect(harness.wiring, { plan, state, limit: 10_000 }, { signal });
+    const findings = await inspect(
+      harness.wiring,
+      { plan, state, limit: 10_000, readPlan: nothing },
+      { signal },
+    );
     expect(findings.map(({ machine, failure }) => `${machine}: ${failure?.message ?? 'fine'}`)).toEqual([
       'web-0: The machine is "terminated" at the provider',
       'web-1: Cannot reach the machine: connect ECONNREFUSED i-2',
@@ -45,9 +57,33 @@ describe('inspect()', () => {
     const { state } = await harness.up(plan);
     harness.cloud.break('describe');
     const { signal } = new AbortController();
-    const findings = await inspect(harness.wiring, { plan, state, limit: 10_000 }, { signal });
+    const findings = await inspect(
+      harness.wiring,
+      { plan, state, limit: 10_000, readPlan: nothing },
+      { signal },
+    );
     expect(new Set(findings.map(({ failure }) => failure?.message))).toEqual(
       new Set(['Cannot ask the provider: the fake cloud does not answer "describe"']),
     );
+  });
+
+  it('verifies what the plan has no service for by the plan that it came from, while that is kept', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(STACK);
+    const { state } = await harness.up(plan);
+    const less = await harness.plan(LESS);
+    const { signal } = new AbortController();
+    for (const machine of state.machines.values())
+      state.machines.set(machine.name, { ...machine, wanted: false });
+    const before = harness.machines.executions.length;
+    for (const [kept, verified] of [
+      [plan, 5],
+      [null, 5],
+    ] as const) {
+      const request = { plan: less, state, limit: 10_000, readPlan: () => Promise.resolve(kept) };
+      const findings = await inspect(harness.wiring, request, { signal });
+      expect(findings.map(({ failure }) => failure)).toEqual([null, null, null, null, null]);
+      expect(harness.machines.executions.length - before).toBe(verified);
+    }
   });
 });
