@@ -52,7 +52,7 @@ async function find(api: KeyPairs, name: string, cancel: Cancel): Promise<Ec2Key
 function refuseForeign({ name, tags }: Ec2KeyPair, { uuid }: Tags): void {
   if (tags[UUID_TAG] === uuid) return;
   throw new ProviderError(
-    `Cannot make key pair "${name}": one of that name is there and does not carry the tags of this deployment. ` +
+    `Cannot make key pair "${name}": one of that name is there and does not carry the tags of this deployment.\n` +
       'Remove it, or name a key pair of your own with keyName.',
   );
 }

@@ -1,7 +1,7 @@
 import type { Cancel } from '../provider.ts';
-import type { Ec2Api, Ec2Vpc } from './api.ts';
+import type { Ec2Api } from './api.ts';
 import { Ec2Error } from './api.ts';
-import { hasCode } from './repeat-while.ts';
+import { ifTold } from './if-told.ts';
 
 /** In which VPC machines come to be; asked once. */
 export interface Networks {
@@ -35,15 +35,6 @@ async function vpcOfSubnet(
 }
 
 async function defaultVpc(api: Pick<Ec2Api, 'describeVpcs'>, cancel: Cancel): Promise<string | null> {
-  return (await vpcsOf(api, cancel)).find(({ isDefault }) => isDefault)?.id ?? null;
-}
-
-/** None where the cloud has no such thing. */
-export async function vpcsOf(api: Pick<Ec2Api, 'describeVpcs'>, cancel: Cancel): Promise<readonly Ec2Vpc[]> {
-  try {
-    return await api.describeVpcs({}, cancel);
-  } catch (error) {
-    if (hasCode(error, ['InvalidAction', 'UnsupportedOperation'])) return [];
-    throw error;
-  }
+  const vpcs = await ifTold(() => api.describeVpcs({}, cancel));
+  return vpcs?.find(({ isDefault }) => isDefault)?.id ?? null;
 }

@@ -2,8 +2,8 @@ import { UsageError } from '../../errors.ts';
 import type { Cancel } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
 import type { Ec2Api } from './api.ts';
-import { Ec2Error } from './api.ts';
 import type { Ec2Config } from './config.ts';
+import { ifTold } from './if-told.ts';
 
 /** Where a deployment's machines are: `us-west-2, account 123456789012`, `RegionOne at cloud:8773, account …`. */
 export interface Place {
@@ -68,7 +68,7 @@ export function createAccount(api: Ec2Api, config: Ec2Config, recorded: string |
       if (own === owner) return;
       const whose = own === null ? 'whose account it does not tell' : `of account ${own}`;
       throw new ProviderError(
-        `Cannot look after the machines of provider "${config.name}": they belong to account ${owner}, the credentials are ${whose}. ` +
+        `Cannot look after the machines of provider "${config.name}": they belong to account ${owner}, the credentials are ${whose}.\n` +
           `Use credentials of account ${owner}.`,
       );
     },
@@ -82,27 +82,8 @@ async function accountOf(api: Ec2Api, cancel: Cancel): Promise<string | null> {
     () => api.describeSecurityGroups({ 'group-name': ['default'] }, cancel),
   ];
   for (const question of questions) {
-    const account = (await answerOf(question)).find((found) => found.account !== '')?.account;
+    const account = (await ifTold(question))?.find((found) => found.account !== '')?.account;
     if (account !== undefined) return account;
   }
   return null;
 }
-
-/** Not every cloud knows every question, and not every user may ask it. */
-async function answerOf<T>(question: () => Promise<readonly T[]>): Promise<readonly T[]> {
-  try {
-    return await question();
-  } catch (error) {
-    if (error instanceof Ec2Error && UNANSWERED.has(error.code)) return [];
-    throw error;
-  }
-}
-
-const UNANSWERED = new Set([
-  'InvalidAction',
-  'InvalidFilter',
-  'InvalidParameterValue',
-  'UnauthorizedOperation',
-  'Unsupported',
-  'UnsupportedOperation',
-]);

@@ -104,6 +104,6 @@ function ownId({ id, name, tags }: Ec2SecurityGroup, { uuid }: Tags): string {
   if (tags[UUID_TAG] === uuid) return id;
   throw new ProviderError(
     `Cannot make security group "${name}": one of that name, "${id}", is there and does not carry the tags of this ` +
-      'deployment. Remove it, or name groups of your own with securityGroupIds.',
+      'deployment.\nRemove it, or name groups of your own with securityGroupIds.',
   );
 }
