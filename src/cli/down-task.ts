@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import { withStore } from './deployments.ts';
 import { planOf } from './given-inputs.ts';
 import type { Task } from './perform-task.ts';
-import { planReader, readRecordedPlan } from './recorded-plan.ts';
+import { planReader, providersOf, readRecordedPlan } from './recorded-plan.ts';
 import { nextCommands } from './render/next-commands.ts';
 import { machinesThere } from './victims.ts';
 
@@ -31,12 +31,6 @@ export async function downTarget(
   const resolved = await readRecordedPlan(context, store, state, state.plan, { need, providers });
   const isOptional = skipTeardown && providers.every((name) => name === 'local');
   return { state, plan: isOptional ? resolved.plan : planOf(context, { ...resolved, warnings: [] }) };
-}
-
-/** Names of the providers that have something of the deployment. */
-function providersOf({ instances, batches, scopes }: DeploymentState): readonly string[] {
-  const launched = [...instances.values(), ...batches.values()].map(({ provider }) => provider);
-  return [...new Set([...scopes.keys(), ...launched])];
 }
 
 export function downTask(context: Context, { state, plan }: DownTarget): Task {

@@ -30,6 +30,12 @@ export async function readRecordedPlan(
   return resolvePlan(readPlan(source.path, sources), { deployment: state.name, inputs, ...needed });
 }
 
+/** Names of the providers that have something of the deployment. */
+export function providersOf({ instances, batches, scopes }: DeploymentState): readonly string[] {
+  const launched = [...instances.values(), ...batches.values()].map(({ provider }) => provider);
+  return [...new Set([...scopes.keys(), ...launched])];
+}
+
 /** Reads plans of machines that a later plan has no service for; null for one whose inputs are not given any more. */
 export function planReader(
   context: Context,
@@ -39,7 +45,12 @@ export function planReader(
   return async (source) => {
     const state = await store.load(deployment);
     if (state === null) return null;
-    return (await readRecordedPlan(context, store, state, source, { need: 'teardown' })).plan;
+    return (
+      await readRecordedPlan(context, store, state, source, {
+        need: 'teardown',
+        providers: providersOf(state),
+      })
+    ).plan;
   };
 }
 
