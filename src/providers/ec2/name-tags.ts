@@ -37,7 +37,7 @@ export function createNameTags(api: Pick<Ec2Api, 'createTags'>): NameTags {
     write(names) {
       if (abort.signal.aborted) return;
       for (const [id, name] of names) waiting.set(id, name);
-      writing ??= writeAll();
+      if (waiting.size > 0) writing ??= writeAll();
     },
     settled: async () => {
       await writing;

@@ -1,4 +1,4 @@
-import type { Json } from '../../json.ts';
+import type { Json, Scalar } from '../../json.ts';
 import type { LaunchRequest } from '../provider.ts';
 import type { ImageSpec } from './image-spec.ts';
 import { imageSpec } from './image-spec.ts';
@@ -104,6 +104,6 @@ const TAGS: Kind<Readonly<Record<string, string>>> = {
     if (!isMap(value)) return undefined;
     const entries = Object.entries(value).filter(([, item]) => item !== null);
     const isFlat = entries.every(([, item]) => typeof item !== 'object');
-    return isFlat ? Object.fromEntries(entries.map(([key, item]) => [key, String(item)])) : undefined;
+    return isFlat ? Object.fromEntries(entries.map(([key, item]) => [key, `${item as Scalar}`])) : undefined;
   },
 };

@@ -1,0 +1,76 @@
+import type { Cancel, LaunchAnswer, LaunchBatch } from '../provider.ts';
+import type { Alternatives } from './alternatives.ts';
+import type { Ec2Api, Ec2Instance } from './api.ts';
+import { Ec2Error } from './api.ts';
+import type { NameTags } from './name-tags.ts';
+import { finalRefusal, isWorthElsewhere, placeOf, refusedLaunch } from './refusal.ts';
+import { choiceOf, resolvedOf } from './resolved-request.ts';
+import { batchInput } from './run-input.ts';
+
+export interface LauncherParts {
+  readonly api: Pick<Ec2Api, 'region' | 'runInstances' | 'findInstances'>;
+  readonly alternatives: Alternatives;
+  readonly nameTags: NameTags;
+}
+
+/** What may not be known everywhere right after it was made. */
+const NEW_THINGS = new Set(['InvalidKeyPair.NotFound', 'InvalidGroup.NotFound']);
+
+/** `Provider.launch`: one RunInstances call under the batch's token. */
+export function createLauncher({
+  api,
+  alternatives,
+  nameTags,
+}: LauncherParts): (batch: LaunchBatch, cancel: Cancel) => Promise<LaunchAnswer> {
+  function answer(batch: LaunchBatch, instances: readonly Ec2Instance[]): LaunchAnswer {
+    const { request, machines } = batch;
+    const { alternative, all } = resolvedOf(request);
+    const byIndex = new Map(instances.map(({ launchIndex, id }) => [launchIndex, id]));
+    const ids = machines.map((_, index) => byIndex.get(index) ?? null);
+    const given = ids.filter((id) => id !== null).length;
+    if (given === machines.length) return { kind: 'launched', ids, whyFewer: null };
+    return {
+      kind: 'launched',
+      ids,
+      whyFewer: `EC2 launched ${given} of ${machines.length} ${placeOf(alternative, api.region)}`,
+      // At once and of the same kind: the refusal that is to be expected then tells the reason.
+      again: { retryAfter: 0, elsewhere: alternatives.hasOther(choiceOf(request, all), alternative) },
+    };
+  }
+
+  function refuse({ request, token }: LaunchBatch, error: Ec2Error): LaunchAnswer {
+    const { alternative, all, usesMade } = resolvedOf(request);
+    const place = placeOf(alternative, api.region);
+    if (error.code === 'IdempotentParameterMismatch') {
+      return finalRefusal(
+        `EC2 refused ${place}: ${error.code}: another request was made under the token "${token}". This is a bug in plan.`,
+      );
+    }
+    const isOtherLeft = isWorthElsewhere(error) && alternatives.refuse(choiceOf(request, all), alternative);
+    return refusedLaunch(error, place, { isOtherLeft, wasMade: usesMade && NEW_THINGS.has(error.code) });
+  }
+
+  return async (batch, cancel) => {
+    const { input } = resolvedOf(batch.request);
+    try {
+      const answered = answer(batch, await api.runInstances(batchInput(input, batch), cancel));
+      if (answered.kind === 'launched' && batch.machines.length > 1)
+        nameTags.write(namesOf(batch, answered.ids));
+      return answered;
+    } catch (error) {
+      if (!(error instanceof Ec2Error)) throw error;
+      if (error.code !== 'IdempotentInstanceTerminated') return refuse(batch, error);
+      // It did launch them, and they are gone: that is for whoever describes them to see.
+      return answer(batch, await api.findInstances({ 'client-token': [batch.token] }, cancel));
+    }
+  };
+}
+
+function namesOf({ machines }: LaunchBatch, ids: readonly (string | null)[]): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const [index, { name }] of machines.entries()) {
+    const id = ids[index] ?? null;
+    if (id !== null) names.set(id, name);
+  }
+  return names;
+}

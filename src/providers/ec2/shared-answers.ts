@@ -1,0 +1,27 @@
+import type { Cancel } from '../provider.ts';
+
+/**
+ * Asks once for each key: who asks meanwhile or later gets the same answer. What is not `kept`, and errors, are not
+ * remembered; whoever waited for a question that failed asks again, since it may have been cancelled by its asker.
+ */
+export function sharedAnswers<Key, Answer>(
+  keyOf: (key: Key) => string,
+  ask: (key: Key, cancel: Cancel) => Promise<Answer>,
+  isKept: (answer: Answer) => boolean,
+): (key: Key, cancel: Cancel) => Promise<Answer> {
+  const answers = new Map<string, Promise<Answer | null>>();
+
+  return async (key, cancel) => {
+    const name = keyOf(key);
+    const shared = await answers.get(name);
+    if (shared !== null && shared !== undefined) return shared;
+    cancel.signal.throwIfAborted();
+    const asking = ask(key, cancel);
+    const kept = asking.then(
+      (answer) => (isKept(answer) ? answer : null),
+      () => null,
+    );
+    answers.set(name, kept);
+    return asking;
+  };
+}
