@@ -33,7 +33,7 @@ export function launchRequest(
         : {},
     labels,
     tags: tagsOf(state, context.wiring),
-    handsHostKey: service.ssh.hostKey === undefined,
+    handsHostKey: service.hostKeyByProvider,
     resolved: null,
   };
 }

@@ -93,6 +93,19 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
     }
   }
 
+  function begin(): void {
+    if (polling || waiters.size === 0) return;
+    polling = true;
+    // A turn later, so that all who begin to wait in this turn are in the first poll.
+    setImmediate(() => {
+      void poll().finally(() => {
+        polling = false;
+        // Whoever was answered last may wait for something else by now.
+        begin();
+      });
+    });
+  }
+
   return {
     wait: (id, options) =>
       new Promise<WatchEnd>((resolve, reject) => {
@@ -100,12 +113,7 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
         const group = waiters.get(id);
         if (group === undefined) waiters.set(id, new Set([waiter]));
         else group.add(waiter);
-        if (polling) return;
-        polling = true;
-        // A turn later, so that all who begin to wait in this turn are in the first poll.
-        setImmediate(() => {
-          void poll().finally(() => (polling = false));
-        });
+        begin();
       }),
   };
 }

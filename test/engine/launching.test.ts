@@ -125,4 +125,63 @@ describe('launching', () => {
     expect(outcome).toBe('succeeded');
     expect(harness.cloud.instances).toHaveLength(5);
   });
+
+  it('asks again for what a short fill lacks, and tells the reason that the next call gives', async () => {
+    await using harness = await createHarness();
+    harness.cloud.capacity = 3;
+    harness.cloud.again = { retryAfter: 0 };
+    const text = ONE_LEVEL.replace('count: 5', 'count: { min: 2, max: 5 }');
+    const { outcome, state } = await harness.up(await harness.plan(text));
+    expect(outcome).toBe('succeeded');
+    expect(harness.cloud.calls.launch).toBe(2);
+    expect(state.machines.get('web-4')?.failure?.message).toBe(
+      'Cannot launch: the fake cloud has room for 0',
+    );
+  });
+
+  it('counts no try where the next one asks for something else', async () => {
+    await using harness = await createHarness();
+    harness.cloud.refuse(5, 0, { elsewhere: true });
+    const { outcome, state } = await harness.up(await harness.plan(ONE_LEVEL));
+    expect(outcome).toBe('succeeded');
+    expect(harness.cloud.calls.launch).toBe(6);
+    expect(state.machines.get('web-0')).toMatchObject({ attempts: { launch: 6 }, tries: { launch: 1 } });
+  });
+
+  it('launches nothing that the provider cannot complete, and records no batch', async () => {
+    await using harness = await createHarness();
+    harness.cloud.refuseRequests = 'there is no such image';
+    const { outcome, state } = await harness.up(
+      await harness.plan(ONE_LEVEL.replace('count: 5', 'count: 1')),
+    );
+    expect(outcome).toBe('failed');
+    expect(summary(state)).toBe('web-0 failed (launch: Cannot launch: there is no such image)');
+    expect([harness.cloud.calls.launch, state.lastBatch]).toEqual([0, 0]);
+  });
+
+  it('starts a machine that was stopped before it was reached', async () => {
+    await using harness = await createHarness({ bootTime: 1_000 });
+    const plan = await harness.plan(ONE_LEVEL);
+    await harness.process('up', plan, { nth: 1, of: 'cloud describe', moment: 'after' });
+    await harness.clock.sleep(2_000, { signal: new AbortController().signal });
+    await harness.cloud.stop(['i-2', 'i-3'], { signal: new AbortController().signal });
+    const { outcome } = await harness.up(plan);
+    expect(outcome).toBe('succeeded');
+    expect(harness.cloud.calls.start).toBe(2);
+    expect(harness.cloud.instances).toHaveLength(5);
+  });
+
+  it('replaces a machine that goes while it is connected to, without waiting for the limit', async () => {
+    await using harness = await createHarness();
+    harness.machines.unreachable.add('i-2');
+    harness.cloud.fault = (call) => {
+      if (call === 'launch') harness.clock.after(20_000, () => harness.cloud.end('i-2'));
+      return null;
+    };
+    const started = harness.clock.now();
+    const { outcome, state } = await harness.up(await harness.plan(ONE_LEVEL));
+    expect(outcome).toBe('succeeded');
+    expect(state.machines.get('web-1')?.id).toBe('i-6');
+    expect(harness.clock.now() - started).toBeLessThan(60_000);
+  });
 });

@@ -52,6 +52,8 @@ export interface FakeInstance {
   readonly request: LaunchRequest;
   readonly launchedAt: number;
   readonly host: string;
+  /** When it was switched on last; null: it is off. */
+  onSince: number | null;
   endedAt: number | null;
   labels: Readonly<Record<string, string>>;
 }
@@ -89,7 +91,13 @@ export interface FakeCloud extends Provider {
   readonly rebooted: string[];
   readonly undying: Set<string>;
   readonly stillborn: Set<string>;
-  refuse(times: number, retryAfter: number | null): void;
+  refuse(times: number, retryAfter: number | null, more?: { readonly elsewhere?: boolean }): void;
+  /** What `launch` tells of machines that it does not give; null: nothing more can be had. */
+  again: { readonly retryAfter: number | null; readonly elsewhere?: boolean } | null;
+  /** The host key that `resolve` gives to the machines of a batch. */
+  hostKey: string | null;
+  /** Why `resolve` refuses a request. */
+  refuseRequests: string | null;
   break(call: Call): void;
   mend(call: Call): void;
 }
@@ -117,7 +125,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
   const answers = new Map<string, LaunchAnswer>();
   const broken = new Set<Call>();
   const forever = { signal: new AbortController().signal };
-  const refusals = { left: 0, retryAfter: null as number | null };
+  const refusals = { left: 0, retryAfter: null as number | null, elsewhere: false };
 
   /** One call: what is asked for one by one goes wrong first, then what `fault` says. */
   async function call<T>(name: Call, signal: AbortSignal, effect: (isShort: boolean) => T): Promise<T> {
@@ -164,7 +172,8 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     const now = clock.now();
     if (instance.endedAt !== null) return now >= instance.endedAt + endTime ? 'terminated' : 'terminating';
     if (cloud.stillborn.has(instance.name)) return 'terminated';
-    return now >= instance.launchedAt + bootTime ? 'running' : 'pending';
+    if (instance.onSince === null) return 'stopped';
+    return now >= instance.onSince + bootTime ? 'running' : 'pending';
   }
 
   function observe(instance: FakeInstance): Observation {
@@ -191,8 +200,6 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     };
   }
 
-  const power = async (): Promise<ReadonlyMap<string, PowerAnswer>> => Promise.resolve(new Map());
-
   const cloud: FakeCloud = {
     type: 'fake',
     batchLimit: options.batchLimit ?? 1_000,
@@ -205,6 +212,9 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     fault: () => null,
     capacity: Infinity,
     canReboot: true,
+    again: null,
+    hostKey: null,
+    refuseRequests: null,
     rebooted: [],
     undying: new Set(),
     stillborn: new Set(),
@@ -218,9 +228,8 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
       const instance = byId.get(id);
       if (instance !== undefined) instance.endedAt ??= clock.now();
     },
-    refuse(times, retryAfter) {
-      refusals.left = times;
-      refusals.retryAfter = retryAfter;
+    refuse(times, retryAfter, { elsewhere = false } = {}) {
+      Object.assign(refusals, { left: times, retryAfter, elsewhere });
     },
     break: (name) => void broken.add(name),
     mend: (name) => void broken.delete(name),
@@ -231,14 +240,19 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
         return null;
       }),
     resolve: (request, { signal }) =>
-      call('resolve', signal, () => ({ kind: 'resolved', request, hostKey: null })),
+      call('resolve', signal, () =>
+        cloud.refuseRequests === null
+          ? { kind: 'resolved', request, hostKey: cloud.hostKey }
+          : { kind: 'refused', message: cloud.refuseRequests, retryAfter: null },
+      ),
     release: ({ uuid }, { signal }) => call('release', signal, () => void cloud.prepared.delete(uuid)),
     launch: (batch, { signal }) => call('launch', signal, (isShort) => launch(batch, isShort)),
     describe: (ids, { signal }) => call('describe', signal, () => new Map(ids.map((id) => [id, seen(id)]))),
     terminate: (ids, { signal }) => call('terminate', signal, () => terminate(ids)),
     label: (changes, { signal }) => call('label', signal, () => label(changes)),
-    stop: power,
-    start: power,
+    stop: (ids, { signal }) => call('stop', signal, () => power(ids, () => null)),
+    start: (ids, { signal }) =>
+      call('start', signal, () => power(ids, ({ onSince }) => onSince ?? clock.now())),
     reboot: (ids, { signal }) => call('reboot', signal, () => reboot(ids)),
     list: ({ uuid }, { signal }) =>
       call('list', signal, () =>
@@ -265,7 +279,13 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     if (known !== undefined) return known;
     if (refusals.left > 0) {
       refusals.left -= 1;
-      return { kind: 'refused', message: 'the fake cloud is full', retryAfter: refusals.retryAfter };
+      const { retryAfter, elsewhere } = refusals;
+      return {
+        kind: 'refused',
+        message: 'the fake cloud is full',
+        retryAfter,
+        ...(elsewhere && { elsewhere }),
+      };
     }
     const free = cloud.capacity - cloud.alive().length;
     const room = isShort ? Math.min(free, Math.max(min, machines.length - 1)) : free;
@@ -285,6 +305,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
         index,
         request,
         launchedAt,
+        onSince: launchedAt,
         host,
         endedAt: null,
         labels,
@@ -294,7 +315,12 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
       return id;
     });
     const whyFewer = ids.includes(null) ? `the fake cloud has room for ${room}` : null;
-    const answer = { kind: 'launched', ids, whyFewer } as const;
+    const answer: LaunchAnswer = {
+      kind: 'launched',
+      ids,
+      whyFewer,
+      ...(cloud.again !== null && whyFewer !== null && { again: cloud.again }),
+    };
     answers.set(token, answer);
     return answer;
   }
@@ -309,6 +335,22 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
       if (!isUndying) cloud.end(id);
     }
     return all;
+  }
+
+  function power(
+    ids: readonly string[],
+    onSince: (instance: FakeInstance) => number | null,
+  ): ReadonlyMap<string, PowerAnswer> {
+    return new Map(
+      ids.map((id): [string, PowerAnswer] => {
+        const instance = byId.get(id);
+        if (instance === undefined || !isAlive(instance))
+          return [id, { kind: 'cannot', why: 'there is no such machine' }];
+        if (stateOf(instance) === 'pending') return [id, { kind: 'not-yet', why: 'the machine is pending' }];
+        instance.onSince = onSince(instance);
+        return [id, { kind: 'accepted' }];
+      }),
+    );
   }
 
   function reboot(ids: readonly string[]): ReadonlyMap<string, PowerAnswer> {
