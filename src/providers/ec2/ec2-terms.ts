@@ -48,3 +48,9 @@ export function permissionOf(rule: IngressRule): IpPermission {
 export function userDataOf({ UserData }: { readonly UserData?: string | undefined }): readonly string[] {
   return UserData === undefined ? [] : [UserData, Buffer.from(UserData, 'base64').toString()];
 }
+
+/** The token of the next page; undefined after the last one, for which some clouds answer an empty token. */
+export function nextToken(answer: object): string | undefined {
+  const token = 'NextToken' in answer ? answer.NextToken : undefined;
+  return typeof token === 'string' && token !== '' ? token : undefined;
+}
