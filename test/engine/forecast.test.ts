@@ -357,7 +357,7 @@ describe('forecast()', () => {
       'stack: would go on with 1, terminate 1 machines\nlevel 1 of 1: app\n  go on with web-0: launch is unfinished\n  terminate web-0: its former instance is left over: image changed',
     ],
   ])('after %s', async (_, kind, text, at, expected) => {
-    await using harness = await createHarness({ store: 'memory' });
+    await using harness = await createHarness({ store: 'memory', endTime: 1_000 });
     await harness.up(await harness.plan(ONE(TORN)));
     const plan = await harness.plan(text);
     expect((await harness.process(kind, plan, at)).result).toBeNull();
