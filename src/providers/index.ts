@@ -13,18 +13,34 @@ export interface ProviderConfig {
 export interface ProviderContext {
   /** Absolute path. */
   readonly stateDirectory: string;
-  /** Where machines of it are as far as is recorded, as `prepare` answered it; null or absent: nothing is known. */
+  /** Where the deployment's machines are, as an earlier `prepare` answered; null or absent: none did. */
   readonly place?: string | null;
 }
 
-/** Opens a provider, loading only the code of its type. Rejects with `UsageError` for a type that does not exist. */
-export async function openProvider(config: ProviderConfig, context: ProviderContext): Promise<Provider> {
-  if (config.type !== 'local') {
-    throw new UsageError(
-      `Cannot use provider "${config.name}": there is no type "${config.type}"`,
-      'The types are: local.',
-    );
+/**
+ * Opens a provider, loading only the code of its type. Rejects with `UsageError` for a type that does not exist, for a
+ * configuration that makes no sense, and for one of another place than the machines'.
+ */
+export async function openProvider(
+  config: ProviderConfig,
+  { stateDirectory, place = null }: ProviderContext,
+): Promise<Provider> {
+  switch (config.type) {
+    case 'local': {
+      const { createLocalProvider } = await import('./local/local.ts');
+      return createLocalProvider({ stateDirectory });
+    }
+    case 'ec2': {
+      const [{ createEc2Provider }, { readConfig }] = await Promise.all([
+        import('./ec2/ec2.ts'),
+        import('./ec2/read-config.ts'),
+      ]);
+      return await createEc2Provider(readConfig(config), { stateDirectory, place });
+    }
+    default:
+      throw new UsageError(
+        `Cannot use provider "${config.name}": there is no type "${config.type}"`,
+        'The types are: local, ec2.',
+      );
   }
-  const { createLocalProvider } = await import('./local/local.ts');
-  return createLocalProvider({ stateDirectory: context.stateDirectory });
 }

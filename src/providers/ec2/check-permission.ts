@@ -4,6 +4,7 @@ import type { Cancel, ProviderProblem } from '../provider.ts';
 import type { Ec2Api, Ec2Error, Ec2Image, RunInput } from './api.ts';
 import { batchHostKey } from './batch-host-key.ts';
 import type { Ec2Config } from './config.ts';
+import { adviceOn } from './error-advice.ts';
 import { errorKind } from './errors.ts';
 import { runInput } from './run-input.ts';
 import { combineUserData } from './user-data.ts';
@@ -75,16 +76,9 @@ function withoutEmpty(input: RunInput): RunInput {
   ) as RunInput;
 }
 
-function problemsOf(service: string, { code, message }: Ec2Error): readonly ProviderProblem[] {
+function problemsOf(service: string, error: Ec2Error): readonly ProviderProblem[] {
+  const { code, message } = error;
   const kind = errorKind(code);
   if (kind === 'capacity' || kind === 'quota' || UNTOLD.has(code)) return [];
-  if (kind !== 'auth') return [{ service, message: `Cannot launch: ${code}: ${message}`, hint: null }];
-  const action = /to perform: ([\w-]+:\w+)/.exec(message)?.[1] ?? 'ec2:RunInstances';
-  return [
-    {
-      service,
-      message: `Cannot launch: the credentials do not allow "${action}" (${code}: ${message})`,
-      hint: `Allow the IAM action ${action} to the user or role, or use other credentials.`,
-    },
-  ];
+  return [{ service, message: `Cannot launch: ${code}: ${message}`, hint: adviceOn(error) }];
 }
