@@ -35,14 +35,27 @@ export function testProviderContract(name: string, open: () => Promise<ContractS
     beforeAll(async () => {
       subject = await open();
       provider = subject.provider;
-      await provider.prepare(tags, [subject.batch('prepare', 1, tags).request], cancel);
+      for (const each of [tags, other])
+        await provider.prepare(each, [subject.batch('prepare', 1, each).request], cancel);
     });
     afterAll(async () => {
       await subject.dispose();
     });
 
+    const recorded = new Map<string, LaunchBatch>();
+
+    /** As it would be recorded before the call: the same whenever it is asked for. */
+    async function batchOf(token: string, count: number, withTags = tags): Promise<LaunchBatch> {
+      const batch = subject.batch(token, count, withTags);
+      const resolution = await provider.resolve(batch.request, cancel);
+      if (resolution.kind === 'refused') throw new Error(resolution.message);
+      const known = recorded.get(token) ?? { ...batch, request: resolution.request };
+      recorded.set(token, known);
+      return known;
+    }
+
     async function launch(token: string, count: number, withTags = tags): Promise<readonly string[]> {
-      const answer = await provider.launch(subject.batch(token, count, withTags), cancel);
+      const answer = await provider.launch(await batchOf(token, count, withTags), cancel);
       if (answer.kind === 'refused') throw new Error(answer.message);
       return answer.ids.filter((id) => id !== null);
     }
@@ -109,7 +122,7 @@ export function testProviderContract(name: string, open: () => Promise<ContractS
     it('lets another command adopt a batch by its token', async () => {
       const ids = await launch('adopt', 2);
       const another = await subject.openAnother();
-      const answer = await another.launch(subject.batch('adopt', 2, tags), cancel);
+      const answer = await another.launch(await batchOf('adopt', 2), cancel);
       expect(answer).toMatchObject({ kind: 'launched', ids });
       const listed = await another.list(tags, cancel);
       expect(listed.map(({ batch }) => batch)).toEqual(
@@ -185,14 +198,15 @@ export function testProviderContract(name: string, open: () => Promise<ContractS
       await expect(provider.describe(['x'], aborted)).rejects.toBe(reason);
       await expect(provider.list(tags, aborted)).rejects.toBe(reason);
       await expect(provider.terminate(['x'], aborted)).rejects.toBe(reason);
-      await expect(provider.launch(subject.batch('aborted', 1, tags), aborted)).rejects.toBe(reason);
+      const batch = await batchOf('aborted', 1);
+      await expect(provider.launch(batch, aborted)).rejects.toBe(reason);
       expect(await provider.list({}, cancel)).toEqual([]);
     });
 
     it('releases what is gone, and again', async () => {
-      await provider.release(tags, cancel);
-      await provider.release(tags, cancel);
+      for (const each of [tags, tags, other]) await provider.release(each, cancel);
       expect(await provider.list(tags, cancel)).toEqual([]);
+      expect(await provider.holdings(cancel)).toEqual([]);
     });
   });
 }
