@@ -71,7 +71,9 @@ function readFilter({ options }: Context): Filter {
       `Cannot use --older-than "${written ?? ''}": it is not a duration`,
       'Write it like 30m, 12h or 7d.',
     );
-  return { owner: options.text('owner') ?? null, olderThan };
+  const owner = options.text('owner') ?? null;
+  if (owner === '') throw new UsageError('Cannot use --owner: it is empty', 'Write it like ann@host.');
+  return { owner, olderThan };
 }
 
 /** Of what has no age nobody knows that it is older. */
@@ -119,5 +121,5 @@ function removedLine(found: number, doomed: number, left: number): string {
   const others = found - doomed;
   const removed = `${countOf(doomed - left, 'orphan')} removed.`;
   if (others === 0) return removed;
-  return `${removed} ${countOf(others, 'orphan')} of other state directories left: name the owner with --owner to remove them.`;
+  return `${removed} ${countOf(others, 'orphan')} of other state directories left: name the owner with --owner to remove ${others === 1 ? 'it' : 'them'}.`;
 }

@@ -236,8 +236,9 @@ function relabelled(record: MachineRecord, { set, remove }: LabelChange): Machin
   return { ...record, request: { ...record.request, labels: { ...Object.fromEntries(kept), ...set } } };
 }
 
-function holdingOf({ id, name, request, batch, bootsAt }: MachineRecord): Holding {
-  return { kind: 'machine', id, name, tags: request.tags, token: batch.token, since: bootsAt };
+function holdingOf({ id, name, request, batch, launchedAt }: MachineRecord): Holding {
+  const since = launchedAt ?? null;
+  return { kind: 'machine', id, name, tags: request.tags, token: batch.token, since };
 }
 
 function carries(tags: Tags, wanted: Partial<Tags>): boolean {

@@ -26,6 +26,8 @@ export interface MachineRecord {
   readonly wanted: 'on' | 'off' | 'gone';
   /** Its processes have to end before it boots again. */
   readonly powerCut: boolean;
+  /** Epoch milliseconds; absent: an older host recorded it. */
+  readonly launchedAt?: number;
   /** Epoch milliseconds before which it does not listen. */
   readonly bootsAt: number;
   /** Why it is meant to be gone although nobody asked for that, or null. */
@@ -67,6 +69,7 @@ export function newRecord(machine: NewMachine, { space, marking }: Surroundings)
     environment: machine.environment,
     wanted: 'on',
     powerCut: false,
+    launchedAt: Date.now(),
     bootsAt: machine.bootsAt,
     failure: null,
   };
