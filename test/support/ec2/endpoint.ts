@@ -10,8 +10,10 @@ import { createFaults } from './faults.ts';
 import type { Instance, StateName, StateReason } from './instance.ts';
 import { REASONS, redirect } from './instance.ts';
 import { createPower } from './power.ts';
-import type { Realm, Rule, Settings } from './realm.ts';
+import type { Realm, Settings } from './realm.ts';
 import { createRealm } from './realm.ts';
+import type { Adversity, Place } from './rules.ts';
+import { createAdversity } from './rules.ts';
 import { startServer } from './server.ts';
 import type { Account } from './signature.ts';
 import { createSignatureCheck } from './signature.ts';
@@ -19,12 +21,6 @@ import type { Limits, Throttle } from './throttle.ts';
 import { createThrottle } from './throttle.ts';
 import type { Fixtures, GroupView, InstanceView, KeyPairView, VolumeView } from './views.ts';
 import { fixturesOf, viewGroups, viewInstances, viewKeyPairs, viewVolumes } from './views.ts';
-
-/** Default of both: the first one of the endpoint. */
-export interface Place {
-  readonly account?: string;
-  readonly region?: string;
-}
 
 export interface Ec2Options {
   readonly clock?: Clock;
@@ -44,14 +40,8 @@ export interface Ec2Options {
   readonly backend?: MachineBackend | null;
 }
 
-/** Which launches are meant: of a type, in a zone; default: any. */
-export interface Launches extends Place {
-  readonly instanceType?: string;
-  readonly zone?: string;
-}
-
 /** An EC2 of one's own; see contract.md. What takes no `Place` is about all accounts and regions. */
-export interface Ec2Endpoint extends AsyncDisposable {
+export interface Ec2Endpoint extends AsyncDisposable, Adversity {
   readonly url: string;
   /** The first region. */
   readonly region: string;
@@ -71,18 +61,6 @@ export interface Ec2Endpoint extends AsyncDisposable {
   end(id: string, reason?: StateReason): void;
   /** Puts an instance into a state, in which it stays until a call changes it. */
   setState(id: string, state: StateName, reason?: StateReason): void;
-  /** Launches are refused with this error, `times` times (default: always). */
-  refuse(
-    launches: Launches & { readonly code: string; readonly message?: string; readonly times?: number },
-  ): void;
-  /** There is capacity for so many more instances from now on; it does not come back when they end. */
-  limit(launches: Launches & { readonly left: number }): void;
-  /** The next `times` (default: 1) instances go from pending to terminated, after `after` ms, for this reason. */
-  stillborn(
-    launches?: Launches & { readonly times?: number; readonly after?: number; readonly reason?: StateReason },
-  ): void;
-  /** Takes back all that was asked for with refuse, limit and stillborn. */
-  relent(): void;
   quota(vcpus: Place & { readonly onDemand?: number; readonly spot?: number }): void;
   /** Sets the addresses that are left in a subnet without the instances that there are. */
   subnetAddresses(id: string, addresses: number): void;
@@ -151,13 +129,6 @@ export async function startEc2Endpoint(options: Ec2Options = {}): Promise<Ec2End
   const realmAt = (place: Place = {}): Realm => realmOf(place.account ?? home.id, place.region ?? region);
   const everywhere = <T>(view: (realm: Realm) => readonly T[]): readonly T[] =>
     [...realms.values()].flatMap(view);
-  const addRule = (
-    { instanceType, zone, ...place }: Launches,
-    times: number,
-    effect: Rule['effect'],
-  ): void => {
-    realmAt(place).rules.push({ instanceType: instanceType ?? null, zone: zone ?? null, times, effect });
-  };
 
   function setState(id: string, state: StateName, reason: StateReason | null): void {
     const instance = everywhere(({ instances }) => [...instances.values()]).find((one) => one.id === id);
@@ -171,6 +142,7 @@ export async function startEc2Endpoint(options: Ec2Options = {}): Promise<Ec2End
   }
 
   return {
+    ...createAdversity(realms, realmAt),
     url: server.url,
     region,
     credentials: credentialsOf(home),
@@ -185,26 +157,6 @@ export async function startEc2Endpoint(options: Ec2Options = {}): Promise<Ec2End
     securityGroups: () => everywhere(viewGroups).filter(({ name }) => name !== 'default'),
     end: (id, reason = REASONS.internal) => setState(id, 'terminated', reason),
     setState: (id, state, reason) => setState(id, state, reason ?? null),
-    refuse({ code, message, times = Infinity, ...launches }) {
-      addRule(launches, times, { kind: 'refuse', code, message: message ?? null });
-    },
-    limit({ left, ...launches }) {
-      const { rules } = realmAt(launches);
-      const before = rules.findIndex(
-        ({ effect, instanceType, zone }) =>
-          effect.kind === 'limit' &&
-          instanceType === (launches.instanceType ?? null) &&
-          zone === (launches.zone ?? null),
-      );
-      if (before !== -1) rules.splice(before, 1);
-      addRule(launches, Infinity, { kind: 'limit', left });
-    },
-    stillborn({ times = 1, after = 0, reason = REASONS.capacity, ...launches } = {}) {
-      addRule(launches, times, { kind: 'stillborn', after, reason });
-    },
-    relent() {
-      for (const { rules } of realms.values()) rules.length = 0;
-    },
     quota({ onDemand, spot, ...place }) {
       const { quotas } = realmAt(place);
       if (onDemand !== undefined) quotas.onDemand = onDemand;

@@ -45,7 +45,7 @@ export function readTags(params: Params): ReadonlyMap<string, string> {
     if (key === '' || key.length > 127) {
       throw invalid(`Tag key '${key}' exceeds the maximum length of 127 characters or is empty`);
     }
-    if (value.length > 255) throw invalid(`Tag value exceeds the maximum length of 255 characters`);
+    if (value.length > 256) throw invalid(`Tag value exceeds the maximum length of 256 characters`);
     if (key.startsWith('aws:')) {
       throw invalid(`Tag keys starting with 'aws:' are reserved for internal use`);
     }

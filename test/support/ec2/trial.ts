@@ -1,3 +1,5 @@
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import type { RunInstancesCommandInput } from '@aws-sdk/client-ec2';
 import { expect } from 'vitest';
@@ -35,4 +37,32 @@ export async function errorOf(call: Promise<unknown>): Promise<string> {
     return `${name} (${$metadata?.httpStatusCode ?? 'no status'}): ${message}`;
   }
   return expect.fail('The call succeeded');
+}
+
+/** Headers that a client signed the call with. */
+export async function signedHeaders(
+  client: EC2Client,
+  call: () => Promise<unknown>,
+): Promise<Readonly<Record<string, string>>> {
+  let signed: Readonly<Record<string, string>> = {};
+  client.middlewareStack.add(
+    (next) => (args) => {
+      signed = (args.request as { readonly headers: Record<string, string> }).headers;
+      return next(args);
+    },
+    { step: 'finalizeRequest', priority: 'low', name: 'signedHeaders' },
+  );
+  await call();
+  client.middlewareStack.remove('signedHeaders');
+  return signed;
+}
+
+/** Sends it as it is; resolves with status and body. */
+export function post(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, { method: 'POST', headers }, (response) => {
+      text(response).then((answer) => resolve(`${response.statusCode ?? 0} ${answer}`), reject);
+    });
+    call.on('error', reject).end(body);
+  });
 }
