@@ -23,8 +23,21 @@ export interface ContractSubject {
 
 const LIMIT = 60_000;
 
+/** What an emulator of a provider's service may lack, so that nothing can be said of it. */
+export type Lack =
+  /** Idempotency tokens: a repeated launch launches again. */
+  | 'tokens'
+  /** Positions of machines in their batch. */
+  | 'positions'
+  /** Addresses that last over a stop and a start. */
+  | 'addresses';
+
 /** What `provider.ts` promises, as a suite that runs against every provider. */
-export function testProviderContract(name: string, open: () => Promise<ContractSubject>): void {
+export function testProviderContract(
+  name: string,
+  open: () => Promise<ContractSubject>,
+  lacks: ReadonlySet<Lack> = new Set(),
+): void {
   describe(`${name} keeps the provider contract`, () => {
     let subject: ContractSubject;
     let provider: Provider;
@@ -100,8 +113,9 @@ export function testProviderContract(name: string, open: () => Promise<ContractS
     });
 
     it('launches a batch: ids in order, each of its batch and index, with addresses and access once it runs', async () => {
-      const ids = await launch('launch', 3);
-      expect(new Set(ids).size).toBe(3);
+      const count = lacks.has('positions') ? 1 : 3;
+      const ids = await launch('launch', count);
+      expect(new Set(ids).size).toBe(count);
       for (const [index, id] of ids.entries()) {
         const observation = await until(id, 'running');
         expect(observation.batch).toEqual({ token: 'launch', index });
@@ -111,15 +125,18 @@ export function testProviderContract(name: string, open: () => Promise<ContractS
       await end(ids);
     });
 
-    it('launches nothing twice under one token, asked again or at the same time', async () => {
-      const [first, again] = await Promise.all([launch('repeat', 2), launch('repeat', 2)]);
-      expect(again).toEqual(first);
-      expect(await launch('repeat', 2)).toEqual(first);
-      expect(await provider.list(tags, cancel)).toHaveLength(2);
-      await end(first);
-    });
+    it.skipIf(lacks.has('tokens'))(
+      'launches nothing twice under one token, asked again or at the same time',
+      async () => {
+        const [first, again] = await Promise.all([launch('repeat', 2), launch('repeat', 2)]);
+        expect(again).toEqual(first);
+        expect(await launch('repeat', 2)).toEqual(first);
+        expect(await provider.list(tags, cancel)).toHaveLength(2);
+        await end(first);
+      },
+    );
 
-    it('lets another command adopt a batch by its token', async () => {
+    it.skipIf(lacks.has('tokens'))('lets another command adopt a batch by its token', async () => {
       const ids = await launch('adopt', 2);
       const another = await subject.openAnother();
       const answer = await another.launch(await batchOf('adopt', 2), cancel);
@@ -169,16 +186,18 @@ export function testProviderContract(name: string, open: () => Promise<ContractS
 
     it('stops, starts and reboots a machine under the same access, or says that it cannot', async () => {
       const [id = ''] = await launch('power', 1);
-      const before = await until(id, 'running');
+      const reached = ({ access }: Observation): unknown =>
+        lacks.has('addresses') ? { ...access, host: null } : access;
+      const before = reached(await until(id, 'running'));
       const stopped = (await provider.stop([id], cancel)).get(id);
       if (stopped?.kind === 'accepted') {
         await until(id, 'stopped');
         expect((await provider.stop([id], cancel)).get(id)).toEqual({ kind: 'accepted' });
         expect((await provider.start([id], cancel)).get(id)).toEqual({ kind: 'accepted' });
-        expect((await until(id, 'running')).access).toEqual(before.access);
+        expect(reached(await until(id, 'running'))).toEqual(before);
         expect((await provider.start([id], cancel)).get(id)).toEqual({ kind: 'accepted' });
         expect((await provider.reboot([id], cancel)).get(id)).toEqual({ kind: 'accepted' });
-        expect((await until(id, 'running')).access).toEqual(before.access);
+        expect(reached(await until(id, 'running'))).toEqual(before);
       } else {
         expect(stopped?.kind === 'cannot' && stopped.why).toMatch(/./);
       }
