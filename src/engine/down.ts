@@ -2,7 +2,6 @@ import { UsageError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { DownRequest, OperationResult, Wiring } from './operation.ts';
-import { retiredPlans } from './retired.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
 import { tagsOf } from './tags.ts';
@@ -21,10 +20,9 @@ export async function down(
   const state = await wiring.store.load(deployment);
   if (state === null) throw new UsageError(`There is no deployment "${deployment}"`);
   const known = plan ?? withoutScripts(deployment);
-  const retired = skipTeardown ? new Map<string, Plan>() : await retiredPlans(state, known, readPlan);
   return await runOperation(
     wiring,
-    { kind: 'down', state, plan: known, retired, skipTeardown, signal },
+    { kind: 'down', state, plan: known, readPlan, skipTeardown, signal },
     bringDown,
   );
 }

@@ -1,7 +1,5 @@
 import { UsageError } from '../errors.ts';
-import type { Plan } from '../plan/plan.ts';
 import type { OperationResult, RepairRequest, Wiring } from './operation.ts';
-import { retiredPlans } from './retired.ts';
 import { runOperation } from './run-operation.ts';
 import { bringUp } from './up.ts';
 
@@ -21,7 +19,6 @@ export async function repair(
   });
   const state = await wiring.store.load(plan.deployment);
   if (state === null) throw new UsageError(`There is no deployment "${plan.deployment}"`);
-  const retired: ReadonlyMap<string, Plan> = await retiredPlans(state, plan, readPlan);
-  const start = { kind: 'repair', state, plan, retired, skipTeardown: false, signal } as const;
+  const start = { kind: 'repair', state, plan, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, (running) => bringUp(running, plan));
 }

@@ -14,9 +14,12 @@ import { createHealer } from './heal.ts';
 import { createRevisionBook } from './revision-book.ts';
 import type { Revision } from './revision.ts';
 import { revisionOf } from './revision.ts';
+import type { PlanReader } from './retired.ts';
+import { retiredPlans } from './retired.ts';
 import type { PerformContext } from './perform/context.ts';
 import { perform } from './perform/perform.ts';
 import type { Providers } from './providers.ts';
+import { olderPlans } from './older-plans.ts';
 import { openProviders } from './providers.ts';
 import { reconcile } from './reconcile.ts';
 import type { Goal } from './situation.ts';
@@ -40,8 +43,8 @@ export interface OperationStart {
   readonly kind: OperationKind;
   readonly state: DeploymentState;
   readonly plan: Plan;
-  /** For services that the plan does not have: the plans that say how their machines go. */
-  readonly retired: ReadonlyMap<string, Plan>;
+  /** Reads the plans that say how machines go which the plan does not have a service or a provider for. */
+  readonly readPlan: PlanReader;
   readonly skipTeardown: boolean;
   readonly signal: AbortSignal;
 }
@@ -52,10 +55,12 @@ export interface OperationStart {
  */
 export async function runOperation(
   wiring: Wiring,
-  { kind, state, plan, retired, skipTeardown, signal }: OperationStart,
+  { kind, state, plan, readPlan, skipTeardown, signal }: OperationStart,
   work: (running: Running) => Promise<{ readonly succeeded: boolean; readonly worked: boolean }>,
 ): Promise<OperationResult> {
   setMaxListeners(0, signal);
+  const retired = skipTeardown ? new Map<string, Plan>() : await retiredPlans(state, plan, readPlan);
+  const older = [...new Set(retired.values()), ...(await olderPlans(state, plan, readPlan))];
   let setbacks = 0;
   const journal = createJournal({
     state,
@@ -74,7 +79,7 @@ export async function runOperation(
   const operation = { id, kind, owner, planDigest: plan.digest, startedAt, endedAt: null, outcome: null };
   await journal.commit([{ type: 'operation-started', operation }]);
 
-  const providers = openProviders(wiring, plan);
+  const providers = openProviders(wiring, plan, { olderPlans: older, places: state.scopes, state });
   const contexts = createContexts(wiring, plan, retired, journal, providers);
   const context = contexts.main;
   const hasTeardown = (machine: Machine): boolean =>

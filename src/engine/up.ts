@@ -13,7 +13,6 @@ import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, UpRequest, Wiring } from './operation.ts';
 import { halfDown, planRecord } from './plan-record.ts';
-import { retiredPlans } from './retired.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
 import { tagsOf } from './tags.ts';
@@ -35,8 +34,7 @@ export async function up(
   const loaded = await wiring.store.load(plan.deployment);
   if (loaded !== null) refuseOtherPlan(loaded, plan, adopt);
   const state = await recordPlan(wiring, loaded, plan);
-  const retired = await retiredPlans(state, plan, readPlan);
-  const start = { kind: 'up', state, plan, retired, skipTeardown: false, signal } as const;
+  const start = { kind: 'up', state, plan, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, (running) => bringUp(running, plan));
 }
 
