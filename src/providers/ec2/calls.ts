@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../clock.ts';
 import type { Cancel } from '../provider.ts';
 import { Ec2Error } from './api.ts';
@@ -47,7 +48,7 @@ export function createCalls(
   );
 
   async function once<T>(
-    { action, send }: Call<T>,
+    { action, send, secrets = [] }: Call<T>,
     { signal }: Cancel,
   ): Promise<{ readonly answer: T } | { readonly failure: SdkFailure }> {
     const limiter = gate.limiter(action);
@@ -58,7 +59,8 @@ export function createCalls(
         return { answer: await send({ abortSignal: signal }) };
       } catch (error) {
         signal.throwIfAborted();
-        return { failure: readSdkFailure(error) };
+        const hidden = { secrets: [...ownSecrets, ...secrets] };
+        return { failure: readSdkFailure(error, (code, words) => cleanWords(code, words, hidden)) };
       }
     };
     const priority = BACKGROUND.has(action) ? -1 : 0;
@@ -71,6 +73,8 @@ export function createCalls(
     made,
     async make(call, cancel) {
       const { tries = TRIES } = call;
+      // One signal cancels any number of calls.
+      setMaxListeners(0, cancel.signal);
       const since = clock.now();
       let throttled = 0;
       let undelivered = 0;
@@ -92,7 +96,7 @@ export function createCalls(
             break;
           case 'refused':
             if (isClockSet || !failure.isClockSet)
-              throw refusal(call, failure, [...ownSecrets, ...(call.secrets ?? [])]);
+              throw new Ec2Error(call.action, failure.code, failure.words);
             isClockSet = true;
             break;
           case 'unusable':
@@ -109,14 +113,6 @@ export function createCalls(
 function gateName({ endpoint, region, credentials, profile }: Ec2Config): string {
   const who = credentials === null ? `profile ${profile ?? ''}` : `key ${credentials.accessKeyId}`;
   return [endpoint ?? '', region, createHash('sha256').update(who).digest('hex')].join(' ');
-}
-
-function refusal(
-  { action }: Call<unknown>,
-  { code, words }: Extract<SdkFailure, { kind: 'refused' }>,
-  secrets: readonly string[],
-): Ec2Error {
-  return new Ec2Error(action, code, cleanWords(code, words, { secrets }));
 }
 
 /** What the promise becomes, or a rejection as soon as the signal aborts. */

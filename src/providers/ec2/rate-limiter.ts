@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 
-/** Slowest rate, calls a second: throttling never stops the calls altogether. */
-const SLOWEST = 0.5;
+/** Slowest rate, calls a second: EC2 lets no kind of call less often. Pauses between tries are the caller's. */
+const SLOWEST = 1;
 /** Part of the rate at which calls were throttled by which it grows each second. */
 const GROWTH = 1 / 8;
 /** Milliseconds over which the rate of calls is measured. */

@@ -20,10 +20,14 @@ const UNUSABLE = /^(?:CERT_|DEPTH_ZERO|ERR_|EPROTO$|HPE_|SELF_SIGNED|UNABLE_TO_)
 /** Marks what the SDK appends to a message about an answer that it cannot read. */
 const UNREADABLE = /Deserialization error|parse error/;
 
-/** Nothing of the SDK's error but its code and words is kept: it carries the request, user data and credentials with it. */
-export function readSdkFailure(error: unknown): SdkFailure {
+/**
+ * Nothing of the SDK's error but its code and words is kept, and those as `clean` has them: it carries the request, user
+ * data and credentials with it.
+ */
+export function readSdkFailure(error: unknown, clean: (code: string, words: string) => string): SdkFailure {
   const code = codeOf(error);
-  const words = error instanceof Error ? error.message : '';
+  const raw = error instanceof Error ? error.message : '';
+  const words = clean(code ?? '', raw);
   const status = statusOf(error);
   const system = text(error, 'code');
   if (system !== null && status === null)
@@ -36,7 +40,7 @@ export function readSdkFailure(error: unknown): SdkFailure {
         };
   if (code === 'TimeoutError' || code === 'ECONNRESET')
     return { kind: 'undelivered', why: 'it did not answer in time (TimeoutError)', unknownHost: null };
-  if (code === null || UNREADABLE.test(words)) return ofUnreadable(status, system, words);
+  if (code === null || UNREADABLE.test(raw)) return ofUnreadable(status, system, words);
   if (isThrottle(code, words)) return { kind: 'throttled', why: `${code}: ${words}` };
   const isServers = isBreakdown(code) || (status !== null && status >= 500 && errorKind(code) === 'other');
   if (isServers) return { kind: 'undelivered', why: `${code}: ${words}`, unknownHost: null };
