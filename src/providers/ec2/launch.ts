@@ -39,15 +39,15 @@ export function createLauncher({
   }
 
   function refuse({ request, token }: LaunchBatch, error: Ec2Error): LaunchAnswer {
-    const { alternative, all, usesMade } = resolvedOf(request);
-    const place = placeOf(alternative, api.region);
+    const { input, alternative, all, usesMade } = resolvedOf(request);
     if (error.code === 'IdempotentParameterMismatch') {
       return finalRefusal(
-        `EC2 refused ${place}: ${error.code}: another request was made under the token "${token}". This is a bug in plan.`,
+        `EC2 refused ${placeOf(alternative, api.region)}: ${error.code}: another request was made under the token "${token}". This is a bug in plan.`,
       );
     }
     const isOtherLeft = isWorthElsewhere(error) && alternatives.refuse(choiceOf(request, all), alternative);
-    return refusedLaunch(error, place, { isOtherLeft, wasMade: usesMade && NEW_THINGS.has(error.code) });
+    const attempt = { alternative, isSpot: 'InstanceMarketOptions' in input, region: api.region };
+    return refusedLaunch(error, attempt, { isOtherLeft, wasMade: usesMade && NEW_THINGS.has(error.code) });
   }
 
   return async (batch, cancel) => {

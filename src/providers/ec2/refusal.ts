@@ -3,6 +3,7 @@ import type { Alternative } from './alternatives.ts';
 import type { Ec2Error } from './api.ts';
 import type { ErrorKind } from './errors.ts';
 import { errorKind } from './errors.ts';
+import { quotaOf } from './quota-families.ts';
 
 /** Milliseconds after which it is worth asking whether there is room again. */
 const CAPACITY_PAUSE = 10_000;
@@ -11,6 +12,9 @@ const CONSISTENCY_PAUSE = 2_000;
 
 /** Refused for as long as the request stays the same, room or not. */
 const NEVER_THERE = new Set(['Unsupported', 'UnsupportedHostConfiguration']);
+
+/** They speak of quotas that depend on the type, and do not tell which. */
+const QUOTAS_OF_VCPUS = new Set(['MaxSpotInstanceCountExceeded', 'VcpuLimitExceeded']);
 
 /** `t3.micro in subnet-1`, `t3.micro in us-west-2`. */
 export function placeOf({ instanceType, subnetId }: Alternative, region: string): string {
@@ -27,21 +31,30 @@ export function refusedQuestion(error: Ec2Error): LaunchRefusal {
   return finalRefusal(`EC2 refused ${error.call}: ${wordsOf(error)}${adviceOn(error)}`);
 }
 
+/** What was asked for. */
+export interface Attempt {
+  readonly alternative: Alternative;
+  readonly isSpot: boolean;
+  readonly region: string;
+}
+
 /**
  * What EC2 answered to a launching call. `isOtherLeft`: whether another type or subnet is worth asking for, which is
  * done at once. `wasMade`: whether a thing that is missing was made for this deployment, and may only be too new.
  */
 export function refusedLaunch(
   error: Ec2Error,
-  place: string,
+  attempt: Attempt,
   { isOtherLeft, wasMade }: { readonly isOtherLeft: boolean; readonly wasMade: boolean },
 ): LaunchRefusal {
-  const message = `EC2 refused ${place}: ${wordsOf(error)}${adviceOn(error)}`;
+  const advice = QUOTAS_OF_VCPUS.has(error.code) ? quotaAdvice(attempt) : adviceOn(error);
+  const message = `EC2 refused ${placeOf(attempt.alternative, attempt.region)}: ${wordsOf(error)}${advice}`;
   if (isOtherLeft) return { kind: 'refused', message, retryAfter: 0, elsewhere: true };
   return { kind: 'refused', message, retryAfter: pauseAfter(error, wasMade) };
 }
 
 function pauseAfter({ code }: Ec2Error, wasMade: boolean): number | null {
+  if (QUOTAS_OF_VCPUS.has(code)) return null;
   const kind = errorKind(code);
   if (kind === 'capacity') return NEVER_THERE.has(code) ? null : CAPACITY_PAUSE;
   return kind === 'missing' && wasMade ? CONSISTENCY_PAUSE : null;
@@ -82,12 +95,20 @@ const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
   RequestExpired: 'Renew the credentials, and check the clock of this computer.',
   SpotMaxPriceTooLow: 'Raise ec2.spot.maxPrice or leave it out, or list more types and subnets.',
   UnauthorizedOperation: 'Allow these credentials what the call needs, or use others.',
-  Unsupported: 'Use another type or subnet: this one is not offered together.',
-  VcpuLimitExceeded:
-    'Ask for a higher "Running On-Demand" quota of the type\'s family in the Service Quotas console, terminate machines that are not needed, or ask for fewer.',
+  Unsupported: 'Name a type that is offered in that zone, or another subnet.',
 };
 
 function adviceOn({ code }: Ec2Error): string {
   const advice = ADVICE_BY_CODE[code] ?? ADVICE[errorKind(code)];
   return advice === '' ? '' : ` ${advice}`;
+}
+
+function quotaAdvice({ alternative: { instanceType }, isSpot, region }: Attempt): string {
+  const quota = quotaOf(instanceType, isSpot);
+  if (quota === null) return ` ${ADVICE.quota}`;
+  return (
+    ` The quota is "${quota.name}" (${quota.code}) in ${region}: ask for more at ` +
+    `https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas/${quota.code}, ` +
+    'terminate machines that are not needed, or ask for fewer.'
+  );
 }

@@ -13,8 +13,11 @@ export function sharedAnswers<Key, Answer>(
 
   return async (key, cancel) => {
     const name = keyOf(key);
-    const shared = await answers.get(name);
-    if (shared !== null && shared !== undefined) return shared;
+    for (let shared = answers.get(name); shared !== undefined; shared = answers.get(name)) {
+      const answer = await shared;
+      if (answer !== null) return answer;
+      if (answers.get(name) === shared) answers.delete(name);
+    }
     cancel.signal.throwIfAborted();
     const asking = ask(key, cancel);
     const kept = asking.then(
