@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LockedError } from '../../src/errors.ts';
 import type { SourceEntry } from '../../src/sources.ts';
-import { foldFacts } from '../../src/state/deployment-state.ts';
+import { foldFacts } from '../../src/state/apply-fact.ts';
 import { openSqliteStore } from '../../src/state/sqlite-store.ts';
 import type { Store } from '../../src/state/store.ts';
 import { created, historyOf } from '../state/histories.ts';
@@ -52,6 +52,17 @@ describe.each([
       events.slice(1, 2),
     );
     expect(await store.list()).toMatchObject([{ name: created.name, uuid: created.uuid }]);
+    const { name, uuid, plan, instances, batches, scopes } = foldFacts(facts);
+    expect(await store.ledger()).toEqual([
+      {
+        name,
+        uuid,
+        plan,
+        instances: new Map([...instances.values()].map(({ id, provider }) => [id, provider])),
+        batches: new Map([...batches.values()].map(({ token, provider }) => [token, provider])),
+        scopes,
+      },
+    ]);
   });
 
   it('shares nothing with the state that was appended or loaded', async () => {

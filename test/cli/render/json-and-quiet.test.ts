@@ -19,6 +19,7 @@ it('jsonRenderer() prints facts and events as lines, times as ISO 8601, sensitiv
     outputs: { port: '1', key: { sensitive: 'hush' } },
   });
   own.tell({ type: 'output', machine: 'db-0', step: 'bootstrap', lines: ['one'] });
+  own.tell({ type: 'api-calls', provider: 'west', calls: { RunInstances: 2 }, machines: 1 });
   renderer.note('not for programs');
   renderer.finish(null);
   const lines = jsonLines(output.text());
@@ -29,7 +30,7 @@ it('jsonRenderer() prints facts and events as lines, times as ISO 8601, sensitiv
     operation: { kind: 'up', startedAt: '2026-01-02T03:04:05.000Z', endedAt: null },
   });
   expect(lines[2]).toMatchObject({ type: 'launch-requested', batch: { request: '***' } });
-  expect(lines.slice(-2)).toEqual([
+  expect(lines.slice(-3)).toEqual([
     {
       type: 'step-succeeded',
       at: '2026-01-02T03:04:05.400Z',
@@ -49,6 +50,14 @@ it('jsonRenderer() prints facts and events as lines, times as ISO 8601, sensitiv
       step: 'bootstrap',
       lines: ['one'],
     },
+    {
+      type: 'api-calls',
+      at: '2026-01-02T03:04:05.000Z',
+      deployment: 'web-stack',
+      provider: 'west',
+      calls: { RunInstances: 2 },
+      machines: 1,
+    },
   ]);
 });
 
@@ -61,6 +70,7 @@ it('quietRenderer() prints final failures only', () => {
   own.fail('db-0', 'bootstrap', 1_000, { gaveUp: false });
   own.fail('db-0', 'bootstrap', 1_000);
   own.tell({ type: 'warning', message: 'never mind' });
+  own.tell({ type: 'api-calls', provider: 'west', calls: { RunInstances: 2 }, machines: 1 });
   renderer.note('a message');
   renderer.finish(null);
   expect(output.text()).toBe(

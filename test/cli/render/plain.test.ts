@@ -55,6 +55,30 @@ describe('plainRenderer()', () => {
     );
   });
 
+  it('prints how often APIs were called, with -v', () => {
+    const tell = (own: Story): void => {
+      const calls = { RunInstances: 2, DescribeInstances: 12 };
+      for (const machines of [35, 4, 1_150, 1, 0])
+        own.tell({ type: 'api-calls', provider: 'west', calls, machines });
+      own.tell({ type: 'api-calls', provider: 'east', calls: { RunInstances: 1 }, machines: 1 });
+    };
+    expect(shown({ data: { db: 1 } }, {}, tell)).not.toContain('API');
+    const all = '(RunInstances 2, DescribeInstances 12)';
+    expect(
+      shown({ data: { db: 1 } }, { verbose: true }, tell)
+        .split('\n')
+        .slice(-7),
+    ).toEqual([
+      `  0.0s  west: 14 API calls, 0.4 a machine ${all}`,
+      `  0.0s  west: 14 API calls, 3.5 a machine ${all}`,
+      `  0.0s  west: 14 API calls, 0.012 a machine ${all}`,
+      `  0.0s  west: 14 API calls, 14 a machine ${all}`,
+      `  0.0s  west: 14 API calls ${all}`,
+      '  0.0s  east: 1 API call, 1 a machine (RunInstances 1)',
+      '',
+    ]);
+  });
+
   it('gives machines of a service to which the same happens at a time one line when they are more than 20', () => {
     const text = shown({ app: { web: 21, db: 20 } }, {}, (own) => {
       own.launch('web', 21);

@@ -146,12 +146,14 @@ describe('ttyRenderer()', () => {
     own.tell({ type: 'warning', message: 'the moon is full' });
     own.tell({ type: 'step-began', machine: 'db-0', step: 'connect', attempt: 1 });
     own.tell({ type: 'output', machine: 'db-0', step: 'bootstrap', lines: ['hello'] });
+    own.tell({ type: 'api-calls', provider: 'west', calls: { RunInstances: 1 }, machines: 2 });
     renderer.note('a message');
     for (const step of ['connect', 'bootstrap', 'verify'] as const) own.succeed('db-0', step, 100);
     const before = output.text().length;
     renderer.finish({ outcome: 'succeeded', state: own.state, worked: true });
     expect(output.text()).toContain('warning: the moon is full\n');
     expect(output.text()).toContain('db-0 bootstrap | hello\n');
+    expect(output.text()).toContain('west: 1 API call, 0.5 a machine (RunInstances 1)\n');
     expect(output.text()).toContain('a message\n');
     expect(output.text().slice(before)).toContain('✔ data  1/1 ready');
     expect(output.text().slice(output.text().lastIndexOf('ready') + 5)).toContain('\u001b[2K');
