@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Fact, FactBody } from '../fact.ts';
 import type { DeploymentState, Touched } from '../state/deployment-state.ts';
-import { applyFact, nothingTouched } from '../state/deployment-state.ts';
+import { applyFact } from '../state/apply-fact.ts';
+import { nothingTouched } from '../state/deployment-state.ts';
 import type { Store } from '../state/store.ts';
 
 /** Where facts go: into the state at once, to the store, then to whoever watches. */

@@ -1,7 +1,8 @@
 import type { FactBody } from '../fact.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState, Touched } from '../state/deployment-state.ts';
-import { applyFact, emptyState, nothingTouched } from '../state/deployment-state.ts';
+import { applyFact } from '../state/apply-fact.ts';
+import { emptyState, nothingTouched } from '../state/deployment-state.ts';
 import { emptyTallies } from '../state/tally.ts';
 import type { Journal } from './journal.ts';
 import { halfDown, planRecord } from './plan-record.ts';

@@ -10,7 +10,8 @@ import type { Machine } from '../../src/machine.ts';
 import type { Plan, Service } from '../../src/plan/plan.ts';
 import { servicesOf } from '../../src/plan/plan.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
-import { applyFact, emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
+import { applyFact } from '../../src/state/apply-fact.ts';
+import { emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
 import { openLevel } from '../../src/state/tally.ts';
 
 /** A service as the property draws it. */

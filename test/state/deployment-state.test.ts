@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Fact, FactBody, PlanRecord, StepFailure } from '../../src/fact.ts';
 import type { Machine } from '../../src/machine.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
-import { applyFact, emptyState, foldFacts, nothingTouched } from '../../src/state/deployment-state.ts';
+import { applyFact, foldFacts } from '../../src/state/apply-fact.ts';
+import { emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
 import type { StepKind } from '../../src/step.ts';
 import { created, histories } from './histories.ts';
 

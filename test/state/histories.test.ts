@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyFact, emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
+import { applyFact } from '../../src/state/apply-fact.ts';
+import { emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
 import { created, histories } from './histories.ts';
 
 describe('histories', () => {

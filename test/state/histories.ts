@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import type { Fact, FactBody, LevelRecord, PlanRecord, StepFailure } from '../../src/fact.ts';
 import type { Machine } from '../../src/machine.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
-import { applyFact, emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
+import { applyFact } from '../../src/state/apply-fact.ts';
+import { emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
 import type { StepKind } from '../../src/step.ts';
 
 /** A value that no file may hold in clear. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Fact, FactBody } from '../../src/fact.ts';
 import { createCipher } from '../../src/state/cipher.ts';
-import { applyFact, emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
+import { applyFact } from '../../src/state/apply-fact.ts';
+import { emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
 import { writeLease } from '../../src/state/lease.ts';
 import { createRecorder } from '../../src/state/recorder.ts';
 import { openStateDatabase, statePath } from '../../src/state/state-directory.ts';

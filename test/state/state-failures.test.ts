@@ -14,7 +14,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { StateError } from '../../src/errors.ts';
 import type { Fact } from '../../src/fact.ts';
 import { openDatabase } from '../../src/state/database.ts';
-import { foldFacts } from '../../src/state/deployment-state.ts';
+import { foldFacts } from '../../src/state/apply-fact.ts';
 import { CURRENT_VERSION } from '../../src/state/migrations.ts';
 import { openSqliteStore } from '../../src/state/sqlite-store.ts';
 import { refuseNetwork, requireWal } from '../../src/state/state-directory.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FactBody, LevelRecord, PlanRecord } from '../../src/fact.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
-import { foldFacts } from '../../src/state/deployment-state.ts';
+import { foldFacts } from '../../src/state/apply-fact.ts';
 import type { StatusDocument } from '../../src/state/status.ts';
 import { statusDocument } from '../../src/state/status.ts';
 

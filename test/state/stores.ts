@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Fact } from '../../src/fact.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
-import { applyFact, emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
+import { applyFact } from '../../src/state/apply-fact.ts';
+import { emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
 import type { Lock, Store } from '../../src/state/store.ts';
 
 /** A directory that is gone after the test. */

@@ -3,7 +3,7 @@ import { LockedError } from '../../src/errors.ts';
 import type { Fact } from '../../src/fact.ts';
 import type { SourceEntry } from '../../src/sources.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
-import { foldFacts } from '../../src/state/deployment-state.ts';
+import { foldFacts } from '../../src/state/apply-fact.ts';
 import type { Holder, Lock, Store } from '../../src/state/store.ts';
 
 interface Row {

@@ -3,7 +3,8 @@ import type { Fact, FactBody, LevelRecord, StepFailure } from '../../../src/fact
 import type { FailureReason } from '../../../src/failure.ts';
 import type { StepKind } from '../../../src/step.ts';
 import type { DeploymentState } from '../../../src/state/deployment-state.ts';
-import { applyFact, emptyState, nothingTouched } from '../../../src/state/deployment-state.ts';
+import { applyFact } from '../../../src/state/apply-fact.ts';
+import { emptyState, nothingTouched } from '../../../src/state/deployment-state.ts';
 
 export const START = Date.parse('2026-01-02T03:04:05Z');
 
