@@ -38,6 +38,8 @@ export interface Call {
 export interface Dispatcher {
   readonly calls: readonly Call[];
   readonly answer: (request: ApiRequest) => Promise<ApiAnswer>;
+  /** Resolves when no late effect is to come any more. */
+  settled(): Promise<void>;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -59,10 +61,11 @@ export function createDispatcher({
   readonly authenticate: (request: SignedRequest) => Promise<Signer>;
   readonly realmOf: (account: string, region: string) => Realm;
   readonly throttleOf: (account: string, region: string) => Throttle;
-  /** Ends waits of delayed answers. */
+  /** Ends waits of delayed answers and takes back late effects. */
   readonly closing: AbortSignal;
 }): Dispatcher {
   const calls: Mutable<Call>[] = [];
+  const late = new Set<Promise<void>>();
   const actions: Actions = {
     ...runInstances,
     ...describeInstances,
@@ -116,8 +119,20 @@ export function createDispatcher({
     return answerXml(action, request.requestId, perform(realm, params));
   }
 
+  async function haveEffectLater(request: ApiRequest, call: Mutable<Call>, by: number): Promise<void> {
+    try {
+      await clock.sleep(by, { signal: closing });
+      await perform(request, call, undefined);
+    } catch (error) {
+      if (!closing.aborted) call.error = codeOf(error);
+    }
+  }
+
   return {
     calls,
+    async settled() {
+      await Promise.all(late);
+    },
     async answer(request) {
       const { action } = request.call;
       const fault = faults.take(action);
@@ -131,17 +146,27 @@ export function createDispatcher({
       };
       calls.push(call);
       if (fault?.how === 'drop-before') return { kind: 'cut' };
+      if (fault?.how === 'late-effect') {
+        const work = haveEffectLater(request, call, fault.by);
+        late.add(work);
+        void work.finally(() => late.delete(work));
+        return { kind: 'cut' };
+      }
       try {
         const text = await perform(request, call, fault);
         if (fault?.how === 'drop-after-effect') return { kind: 'cut' };
         if (fault?.how === 'delay') await clock.sleep(fault.by, { signal: closing });
         return { kind: 'text', text };
       } catch (error) {
-        call.error = error instanceof ApiError ? error.code : 'InternalError';
+        call.error = codeOf(error);
         throw error;
       }
     },
   };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof ApiError ? error.code : 'InternalError';
 }
 
 function textFields(body: string): ReadonlyMap<string, string> {

@@ -12,8 +12,8 @@ import { REASONS, redirect } from './instance.ts';
 import { createPower } from './power.ts';
 import type { Realm, Settings } from './realm.ts';
 import { createRealm } from './realm.ts';
-import type { Adversity, Place } from './rules.ts';
-import { createAdversity } from './rules.ts';
+import type { Adversity, Place } from './adversity.ts';
+import { createAdversity } from './adversity.ts';
 import { startServer } from './server.ts';
 import type { Account } from './signature.ts';
 import { createSignatureCheck } from './signature.ts';
@@ -190,6 +190,7 @@ export async function startEc2Endpoint(options: Ec2Options = {}): Promise<Ec2End
     settled: power.settled,
     async [Symbol.asyncDispose]() {
       closing.abort(new Error('The endpoint is closed'));
+      await dispatcher.settled();
       await server[Symbol.asyncDispose]();
       await power[Symbol.asyncDispose]();
     },

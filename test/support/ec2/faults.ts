@@ -4,6 +4,8 @@ export type Fault =
   | { readonly how: 'drop-before' }
   /** The connection is cut after the effect: the answer is lost. */
   | { readonly how: 'drop-after-effect' }
+  /** The connection is cut at once, and so many ms of the clock later the call has its effect after all. */
+  | { readonly how: 'late-effect'; readonly by: number }
   /** InternalError, without an effect. */
   | { readonly how: 'status-500' }
   /** The effect is at once, its answer so many ms of the clock later. */

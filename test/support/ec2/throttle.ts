@@ -33,7 +33,6 @@ export const AWS_LIMITS: Limits = {
     RunInstances: { size: 1000, perSecond: 2 },
     StartInstances: { size: 1000, perSecond: 2 },
     StopInstances: { size: 1000, perSecond: 20 },
-    RebootInstances: { size: 1000, perSecond: 20 },
     TerminateInstances: { size: 1000, perSecond: 20 },
   },
 };

@@ -186,6 +186,18 @@ describe('a fault', () => {
     );
   });
 
+  it('has its effect after the connection was cut', async () => {
+    const clock = createHandClock();
+    await start({ clock });
+    endpoint.break('RunInstances', { how: 'late-effect', by: 1000, times: 2 });
+    expect(await errorOf(launch())).toMatch(/ECONNRESET|socket hang up/);
+    clock.forward(999);
+    expect(await described()).toEqual([]);
+    clock.forward(1);
+    await expect.poll(() => endpoint.instances().length).toBe(1);
+    expect(await errorOf(launch())).toMatch(/ECONNRESET|socket hang up/);
+  });
+
   it('answers errors without the effect', async () => {
     await start({});
     endpoint.break('RunInstances', { how: 'status-500' });
