@@ -72,7 +72,7 @@ describe('__complete', () => {
   it('offers all commands and no hidden one', async () => {
     const ran = await plan(['__complete', '--', ''], { cwd: space.path });
     expect(ran.stdout).toBe(
-      'up\nstatus\ndown\nrepair\nverify\nvalidate\ndiff\nlist\noutput\nlogs\nevents\nunlock\ncompletion\nhelp\n',
+      'up\nstatus\ndown\nrepair\nverify\nvalidate\ndiff\nlist\noutput\nlogs\nevents\ngc\nunlock\ncompletion\nhelp\n',
     );
   });
 });

@@ -72,13 +72,14 @@ async function asked(
         inputs.flatMap((one) => (one.startsWith(`--${name} `) ? [one.slice(name.length + 3)] : [])),
     },
   } as unknown as Context;
-  return gcTargets(context, recorded);
+  return await gcTargets(context, recorded);
 }
 
 function shown({ targets }: GcTargets): readonly string[] {
   return targets.map(({ config: { name, type, options }, place, uses }) => {
+    const region = options['region'];
     const whose = uses.map(({ uuid, provider }) => `${uuid} ${provider}`).join(', ');
-    return [name, type, String(options['region'] ?? '-'), place ?? '-', whose].join(' | ');
+    return [name, type, typeof region === 'string' ? region : '-', place ?? '-', whose].join(' | ');
   });
 }
 

@@ -3,6 +3,7 @@ import { olderPlans } from '../../src/engine/older-plans.ts';
 import type { EngineEvent } from '../../src/engine/operation.ts';
 import type { ProviderSources } from '../../src/engine/providers.ts';
 import { openProviders } from '../../src/engine/providers.ts';
+import { up } from '../../src/engine/up.ts';
 import type { PlanSource } from '../../src/machine.ts';
 import type { Plan, ProviderConfig } from '../../src/plan/plan.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
@@ -77,6 +78,21 @@ describe('openProviders()', () => {
         calls: { RunInstances: 1, DescribeInstances: 3 },
         machines: 2,
       },
+    ]);
+  });
+
+  it('are opened by an up, which tells their API calls before its end', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(PAIR);
+    const apiCalls = new Map([['RunInstances', 1]]);
+    const provider = () => Promise.resolve({ ...harness.cloud, apiCalls });
+    const wiring = { ...harness.wiring, provider };
+    const readPlan = () => Promise.resolve(null);
+    await up(wiring, { plan, adopt: false, readPlan }, { signal: new AbortController().signal });
+    expect(harness.events.slice(-3)).toMatchObject([
+      { type: 'api-calls', provider: 'here', machines: 2 },
+      { type: 'api-calls', provider: 'local', machines: 1 },
+      { type: 'fact', fact: { type: 'operation-ended' } },
     ]);
   });
 
