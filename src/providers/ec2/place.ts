@@ -66,7 +66,7 @@ export function createAccount(api: Ec2Api, config: Ec2Config, recorded: string |
       if (owner === null) return;
       const own = await number(cancel);
       if (own === owner) return;
-      const whose = own === null ? 'whose account it does not tell' : `of account ${own}`;
+      const whose = own === null ? 'of one that it does not tell' : `of account ${own}`;
       throw new ProviderError(
         `Cannot look after the machines of provider "${config.name}": they belong to account ${owner}, the credentials are ${whose}.\n` +
           `Use credentials of account ${owner}.`,

@@ -2,6 +2,8 @@ import type { Cancel, PowerAnswer } from '../provider.ts';
 import type { Ec2Api, Ec2Error, Ec2State } from './api.ts';
 import { instancesOf } from './describe.ts';
 import { askForEach } from './each-id.ts';
+import type { ErrorKind } from './errors.ts';
+import { errorKind } from './errors.ts';
 import type { Account } from './place.ts';
 
 export type Power = 'terminate' | 'stop' | 'start' | 'reboot';
@@ -12,7 +14,7 @@ const IDS_PER_CALL = 500;
 const ACCEPTED: PowerAnswer = { kind: 'accepted' };
 
 /** Asked for each id that EC2 does not do it to; `in-between`: what it is depends on the instance's state. */
-type Refusal = { readonly kind: 'missing' | 'cannot' | 'in-between'; readonly why: string };
+type Refusal = { readonly kind: 'missing' | 'cannot' | 'later' | 'in-between'; readonly why: string };
 
 const REFUSALS: Readonly<Record<string, Refusal['kind']>> = {
   'InvalidInstanceID.NotFound': 'missing',
@@ -26,6 +28,12 @@ const REFUSALS: Readonly<Record<string, Refusal['kind']>> = {
   UnsupportedOperation: 'cannot',
   IncorrectSpotRequestState: 'cannot',
   UnsupportedHibernationConfiguration: 'cannot',
+};
+
+/** A stopped machine has no place kept for it. */
+const AT_START: Readonly<Partial<Record<ErrorKind, Refusal['kind']>>> = {
+  capacity: 'later',
+  quota: 'cannot',
 };
 
 /** One answer for each id, in as few calls as EC2 lets. */
@@ -70,7 +78,7 @@ function ask(api: Ec2Api, verb: Power, ids: readonly string[], cancel: Cancel): 
 }
 
 function refusalOf({ code, message }: Ec2Error): Refusal | undefined {
-  const kind = REFUSALS[code];
+  const kind = REFUSALS[code] ?? AT_START[errorKind(code)];
   return kind && { kind, why: `${code}: ${message}` };
 }
 
@@ -79,6 +87,8 @@ function answerTo(verb: Power, { kind, why }: Refusal, state: Ec2State | undefin
   switch (kind) {
     case 'cannot':
       return { kind: 'cannot', why };
+    case 'later':
+      return { kind: 'not-yet', why };
     case 'missing':
       return verb === 'terminate' ? ACCEPTED : { kind: 'cannot', why };
     case 'in-between':

@@ -16,7 +16,7 @@ async function onOwnEndpoint(): Promise<ContractSubject> {
     provider: place.provider,
     openAnother: () => place.open(),
     batch: (token, count, tags) => batchOf(token, count, place.request({}, { tags })),
-    dispose: () => place[Symbol.asyncDispose](),
+    dispose: async () => place[Symbol.asyncDispose](),
   };
 }
 

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Json } from '../../../src/json.ts';
+import type { Ec2Api } from '../../../src/providers/ec2/api.ts';
 import type { Ec2Config } from '../../../src/providers/ec2/config.ts';
 import type { Ec2ProviderOptions } from '../../../src/providers/ec2/ec2.ts';
+import { openEc2Api } from '../../../src/providers/ec2/ec2-client.ts';
 import { createEc2Provider } from '../../../src/providers/ec2/ec2.ts';
 import type {
   LaunchBatch,
@@ -23,6 +25,8 @@ export const TAGS: Tags = { deployment: 'shop', uuid: '1234abcd-0000', owner: 'a
 export interface ProviderOnEndpoint extends AsyncDisposable {
   readonly endpoint: Ec2Endpoint;
   readonly provider: Provider;
+  /** EC2 as the provider asks it. */
+  readonly api: Ec2Api;
   readonly stateDirectory: string;
   readonly config: Ec2Config;
   /** Image of a region that exists. */
@@ -67,6 +71,7 @@ export async function providerOnEndpoint(
   }
 
   const provider = await open();
+  const api = await openEc2Api(config);
 
   function request(
     options: Readonly<Record<string, Json>> = {},
@@ -88,6 +93,7 @@ export async function providerOnEndpoint(
   return {
     endpoint,
     provider,
+    api,
     stateDirectory,
     config,
     image,
@@ -112,6 +118,7 @@ export async function providerOnEndpoint(
     },
     async [Symbol.asyncDispose]() {
       for (const one of opened) await one.close();
+      api.close();
       await endpoint[Symbol.asyncDispose]();
       rmSync(stateDirectory, { recursive: true, force: true });
     },
