@@ -129,6 +129,15 @@ describe('capacity', () => {
     expect(await launch({ InstanceType: 't3.nano' })).toHaveLength(1);
   });
 
+  it('is looked for in the next zone, unless the refusal is about no zone', async () => {
+    const { zones } = endpoint.fixtures();
+    endpoint.refuse({ code: 'InsufficientInstanceCapacity', zone: zones[0], times: 1 });
+    await launch();
+    expect(endpoint.instances()[0]?.zone).toBe(zones[1]);
+    endpoint.refuse({ code: 'InstanceLimitExceeded', times: 1 });
+    expect(await refused({})).toContain('InstanceLimitExceeded');
+  });
+
   it('ends with the addresses of a subnet', async () => {
     const [subnet] = endpoint.fixtures().subnets;
     endpoint.subnetAddresses(subnet, 3);

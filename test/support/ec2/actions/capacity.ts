@@ -28,12 +28,14 @@ export function place(
       `Your Spot request price of ${maxPrice} is lower than the minimum required Spot request fulfillment price of ${spec.type.spotPrice}.`,
     );
   }
+  const [first] = subnets;
+  if (first !== undefined) refuse(realm, spec, first, (rule) => rule.zone === null);
   const allowed = Math.min(max, quotaLeft(realm, spec));
+  if (allowed < min) throw overQuota(realm, spec);
   let refused: ApiError | undefined;
   for (const one of subnets) {
     try {
-      refuse(realm, spec, one);
-      if (allowed < min) throw overQuota(realm, spec);
+      refuse(realm, spec, one, (rule) => rule.zone !== null);
       return { subnet: one, count: Math.min(allowed, room(realm, spec, one, min)) };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -53,9 +55,14 @@ export function takeCapacity(realm: Realm, spec: LaunchSpec, { subnet, count }: 
   }
 }
 
-/** Throws the code that a rule asks for. */
-export function refuse(realm: Realm, { type }: LaunchSpec, { id, zone }: Pick<Subnet, 'id' | 'zone'>): void {
-  for (const rule of rulesFor(realm, { type }, zone)) {
+/** Throws the code that a rule asks for, of those that apply. */
+export function refuse(
+  realm: Realm,
+  { type }: Pick<LaunchSpec, 'type'>,
+  { id, zone }: Pick<Subnet, 'id' | 'zone'>,
+  applies: (rule: Rule) => boolean = () => true,
+): void {
+  for (const rule of rulesFor(realm, { type }, zone).filter(applies)) {
     const { effect } = rule;
     if (effect.kind !== 'refuse') continue;
     rule.times -= 1;
