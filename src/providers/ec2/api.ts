@@ -69,7 +69,10 @@ export interface Ec2Api {
   close(): void;
 }
 
-/** EC2 filters: a name (`tag:plan:uuid`, `instance-state-name`) and the values of which one has to match. */
+/**
+ * EC2 filters: a name (`tag:plan:uuid`, `instance-state-name`) and the values of which one has to match; `*` and `?` in
+ * them match anything. No values: nothing is found, and no call is made.
+ */
 export type Filters = Readonly<Record<string, readonly string[]>>;
 
 /** RunInstances as the SDK takes it: plain JSON, stored with the request, repeated as it is. */

@@ -34,6 +34,8 @@ export interface Calls {
   make<T>(call: Call<T>, cancel: Cancel): Promise<T>;
 }
 
+type Outcome<T> = { readonly answer: T } | { readonly failure: SdkFailure };
+
 /** Nobody waits for these. */
 const BACKGROUND: ReadonlySet<string> = new Set(['CreateTags', 'DeleteTags']);
 
@@ -47,26 +49,34 @@ export function createCalls(
     (secret) => typeof secret === 'string',
   );
 
-  async function once<T>(
+  /** Makes it once; null: not at all, for the rate was cut while it waited for a place. */
+  async function attempt<T>(
     { action, send, secrets = [] }: Call<T>,
     { signal }: Cancel,
-  ): Promise<{ readonly answer: T } | { readonly failure: SdkFailure }> {
-    const limiter = gate.limiter(action);
-    const turn = await limiter.turn({ signal });
-    const work = async (): Promise<{ readonly answer: T } | { readonly failure: SdkFailure }> => {
-      made.set(action, (made.get(action) ?? 0) + 1);
-      try {
-        return { answer: await send({ abortSignal: signal }) };
-      } catch (error) {
-        signal.throwIfAborted();
-        const hidden = { secrets: [...ownSecrets, ...secrets] };
-        return { failure: readSdkFailure(error, (code, words) => cleanWords(code, words, hidden)) };
-      }
-    };
-    const priority = BACKGROUND.has(action) ? -1 : 0;
-    const outcome = await untilAborted(gate.queue.run(work, { signal, priority }), signal);
-    if ('failure' in outcome && outcome.failure.kind === 'throttled') limiter.throttled(turn);
-    return outcome;
+    mayBegin: () => boolean,
+  ): Promise<Outcome<T> | null> {
+    if (!mayBegin()) return null;
+    made.set(action, (made.get(action) ?? 0) + 1);
+    try {
+      return { answer: await send({ abortSignal: signal }) };
+    } catch (error) {
+      signal.throwIfAborted();
+      const hidden = { secrets: [...ownSecrets, ...secrets] };
+      return { failure: readSdkFailure(error, (code, words) => cleanWords(code, words, hidden)) };
+    }
+  }
+
+  async function once<T>(call: Call<T>, { signal }: Cancel): Promise<Outcome<T>> {
+    const limiter = gate.limiter(call.action);
+    const priority = BACKGROUND.has(call.action) ? -1 : 0;
+    for (;;) {
+      const turn = await limiter.turn({ signal });
+      const work = (): Promise<Outcome<T> | null> => attempt(call, { signal }, () => limiter.begin(turn));
+      const outcome = await untilAborted(gate.queue.run(work, { signal, priority }), signal);
+      if (outcome === null) continue;
+      if ('failure' in outcome && outcome.failure.kind === 'throttled') limiter.throttled(turn);
+      return outcome;
+    }
   }
 
   return {

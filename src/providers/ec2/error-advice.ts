@@ -1,7 +1,7 @@
 import type { Ec2Error } from './api.ts';
 
 const CREDENTIALS =
-  'Check the access key and its secret: AWS_ACCESS_KEY_ID, the profile, or the provider\'s "credentials".';
+  'Check the region, and the access key with its secret: AWS_ACCESS_KEY_ID, the profile, or "credentials" in the plan.';
 const SIGN_IN = 'Sign in again, e.g. aws sso login, or renew the session token.';
 const ELSEWHERE = 'Try later, or list other instance types or subnets for the service.';
 const OTHER_ZONE = 'Use an instance type that is offered in the zone, or a subnet of another zone.';
@@ -53,6 +53,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   InvalidSecurityToken: SIGN_IN,
   InvalidSignatureException: CREDENTIALS,
   MissingAuthenticationToken: CREDENTIALS,
+  MissingAuthenticationTokenException: CREDENTIALS,
   OptInRequired: 'Subscribe to the image in the AWS Marketplace, or enable the region for the account.',
   PendingVerification: SUPPORT,
   RequestExpired: "Check this host's clock, and renew the session token if it is an old one.",

@@ -9,7 +9,7 @@ const WINDOW = 1_000;
 /** Sent calls that are remembered before old ones are dropped, half of it. */
 const KEPT = 64;
 
-/** Tells at which of the limiter's rates a call was sent. */
+/** Leave to send one call, until the rate is cut. */
 export interface Turn {
   readonly cuts: number;
 }
@@ -22,6 +22,8 @@ export interface Turn {
 export interface RateLimiter {
   /** Resolves when a call may be sent, first come first served. */
   turn(options: { readonly signal: AbortSignal }): Promise<Turn>;
+  /** To be asked just before the call is sent: whether the leave still holds, or another is needed. */
+  begin(turn: Turn): boolean;
   throttled(turn: Turn): void;
 }
 
@@ -47,15 +49,6 @@ export function createRateLimiter(clock: Clock): RateLimiter {
     filledAt = now;
   }
 
-  function send(now: number): void {
-    if (cut !== null) tokens -= 1;
-    sent.push(now);
-    if (sent.length >= 2 * kept) {
-      sent = recent(now);
-      kept = Math.max(KEPT, sent.length);
-    }
-  }
-
   /** When the calls of the window were sent. */
   function recent(now: number): number[] {
     return sent.filter((at) => at > now - WINDOW);
@@ -71,7 +64,7 @@ export function createRateLimiter(clock: Clock): RateLimiter {
         return;
       }
       waiting.delete(next);
-      send(now);
+      if (cut !== null) tokens -= 1;
       next();
     }
   }
@@ -99,6 +92,16 @@ export function createRateLimiter(clock: Clock): RateLimiter {
         waiting.add(go);
         if (stopTimer === null) serve();
       }),
+    begin(turn) {
+      if (turn.cuts !== cuts) return false;
+      const now = clock.now();
+      sent.push(now);
+      if (sent.length >= 2 * kept) {
+        sent = recent(now);
+        kept = Math.max(KEPT, sent.length);
+      }
+      return true;
+    },
     throttled(turn) {
       if (turn.cuts !== cuts) return;
       const now = clock.now();

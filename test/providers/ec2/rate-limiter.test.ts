@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../../src/clock.ts';
+import type { RateLimiter, Turn } from '../../../src/providers/ec2/rate-limiter.ts';
 import { createRateLimiter } from '../../../src/providers/ec2/rate-limiter.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const { signal } = new AbortController();
+
+/** Waits for a turn and begins a call. */
+async function begin(limiter: RateLimiter): Promise<Turn> {
+  for (;;) {
+    const turn = await limiter.turn({ signal });
+    if (limiter.begin(turn)) return turn;
+  }
+}
 
 /** A token bucket as EC2 has it; answers whether a call is let through. */
 function createBucket(clock: Clock, { size, perSecond }: { size: number; perSecond: number }): () => boolean {
@@ -33,7 +42,7 @@ async function drive(
     while (left > 0) {
       left -= 1;
       for (;;) {
-        const turn = await limiter.turn({ signal });
+        const turn = await begin(limiter);
         await clock.sleep(20, { signal });
         if (admit()) break;
         throttled += 1;
@@ -50,20 +59,20 @@ describe('a rate limiter', () => {
     const clock = createVirtualClock();
     const limiter = createRateLimiter(clock);
     const since = clock.now();
-    for (let i = 0; i < 500; i += 1) await limiter.turn({ signal });
+    for (let i = 0; i < 500; i += 1) await begin(limiter);
     expect(clock.now() - since).toBe(0);
   });
 
   it('goes on at half the measured rate after a throttled call, and grows from there', async () => {
     const clock = createVirtualClock();
     const limiter = createRateLimiter(clock);
-    let turn = await limiter.turn({ signal });
-    for (let i = 1; i < 16; i += 1) turn = await limiter.turn({ signal });
+    let turn = await begin(limiter);
+    for (let i = 1; i < 16; i += 1) turn = await begin(limiter);
     limiter.throttled(turn);
     const since = clock.now();
     const times: number[] = [];
     for (let i = 0; i < 60; i += 1) {
-      await limiter.turn({ signal });
+      await begin(limiter);
       times.push((clock.now() - since) / 1_000);
     }
     const within = (from: number, to: number): number => times.filter((at) => at > from && at <= to).length;
@@ -73,19 +82,19 @@ describe('a rate limiter', () => {
   it('halves its rate once for all calls that were under way', async () => {
     const clock = createVirtualClock();
     const limiter = createRateLimiter(clock);
-    const turns = await Promise.all(Array.from({ length: 8 }, () => limiter.turn({ signal })));
+    const turns = await Promise.all(Array.from({ length: 8 }, () => begin(limiter)));
     for (const turn of turns) limiter.throttled(turn);
     const since = clock.now();
-    for (let i = 0; i < 4; i += 1) await limiter.turn({ signal });
+    for (let i = 0; i < 4; i += 1) await begin(limiter);
     expect(clock.now() - since).toBeLessThan(1_000);
   });
 
   it('never goes slower than a call in two seconds', async () => {
     const clock = createVirtualClock();
     const limiter = createRateLimiter(clock);
-    for (let i = 0; i < 10; i += 1) limiter.throttled(await limiter.turn({ signal }));
+    for (let i = 0; i < 10; i += 1) limiter.throttled(await begin(limiter));
     const since = clock.now();
-    await limiter.turn({ signal });
+    await begin(limiter);
     expect(clock.now() - since).toBeLessThanOrEqual(2_000);
   });
 
@@ -114,5 +123,13 @@ describe('a rate limiter', () => {
     last.abort(new Error('no more'));
     await expect(alone).rejects.toThrow('no more');
     await limiter.turn({ signal });
+  });
+
+  it('takes leaves back that were not used before its rate was cut', async () => {
+    const limiter = createRateLimiter(createVirtualClock());
+    const [used, kept] = [await begin(limiter), await limiter.turn({ signal })];
+    limiter.throttled(used);
+    expect(limiter.begin(kept)).toBe(false);
+    expect(limiter.begin(await limiter.turn({ signal }))).toBe(true);
   });
 });
