@@ -66,10 +66,9 @@ export function isWorthElsewhere({ code }: Ec2Error): boolean {
   return kind === 'capacity' || kind === 'quota';
 }
 
-/** `VcpuLimitExceeded: You have requested more vCPU capacity …`; ends with a stop. */
-function wordsOf({ code, message }: Ec2Error): string {
-  const words = message.trim().replace(/\.$/, '');
-  return words === '' || words === code ? `${code}.` : `${code}: ${words}.`;
+/** `VcpuLimitExceeded: You have requested more vCPU capacity than ….`, with one stop for what comes behind it. */
+function wordsOf({ message }: Ec2Error): string {
+  return `${message.trim().replace(/\.$/, '')}.`;
 }
 
 const ADVICE: Readonly<Record<ErrorKind, string>> = {
