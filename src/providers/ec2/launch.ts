@@ -4,6 +4,7 @@ import type { Ec2Api, Ec2Instance } from './api.ts';
 import { Ec2Error } from './api.ts';
 import type { NameTags } from './name-tags.ts';
 import { finalRefusal, isWorthElsewhere, placeOf, refusedLaunch } from './refusal.ts';
+import type { ResolvedRequest } from './resolved-request.ts';
 import { choiceOf, resolvedOf } from './resolved-request.ts';
 import { batchInput } from './run-input.ts';
 
@@ -12,9 +13,6 @@ export interface LauncherParts {
   readonly alternatives: Alternatives;
   readonly nameTags: NameTags;
 }
-
-/** What may not be known everywhere right after it was made. */
-const NEW_THINGS = new Set(['InvalidKeyPair.NotFound', 'InvalidGroup.NotFound']);
 
 /** `Provider.launch`: one RunInstances call under the batch's token. */
 export function createLauncher({
@@ -39,7 +37,7 @@ export function createLauncher({
   }
 
   function refuse({ request, token }: LaunchBatch, error: Ec2Error): LaunchAnswer {
-    const { input, alternative, all, usesMade } = resolvedOf(request);
+    const { input, alternative, all, made } = resolvedOf(request);
     if (error.code === 'IdempotentParameterMismatch') {
       return finalRefusal(
         `EC2 refused ${placeOf(alternative, api.region)}: ${error.code}: another request was made under the token "${token}". This is a bug in plan.`,
@@ -47,7 +45,7 @@ export function createLauncher({
     }
     const isOtherLeft = isWorthElsewhere(error) && alternatives.refuse(choiceOf(request, all), alternative);
     const attempt = { alternative, isSpot: 'InstanceMarketOptions' in input, region: api.region };
-    return refusedLaunch(error, attempt, { isOtherLeft, wasMade: usesMade && NEW_THINGS.has(error.code) });
+    return refusedLaunch(error, attempt, { isOtherLeft, wasMade: wasMade(error, made) });
   }
 
   return async (batch, cancel) => {
@@ -73,4 +71,9 @@ function namesOf({ machines }: LaunchBatch, ids: readonly (string | null)[]): Re
     if (id !== null) names.set(id, name);
   }
   return names;
+}
+
+/** It may not be known everywhere yet. */
+function wasMade({ code }: Ec2Error, { keyPair, group }: ResolvedRequest['made']): boolean {
+  return (code === 'InvalidKeyPair.NotFound' && keyPair) || (code === 'InvalidGroup.NotFound' && group);
 }

@@ -33,7 +33,7 @@ export function optionReader(map: Readonly<Record<string, Json>>, path: string):
     const read = kind.read(value);
     if (read !== undefined) return read;
     first ??= problem(
-      `Cannot use ${path}.${key} "${textOf(value)}": it is not ${kind.shape}`,
+      `Cannot use ${path}.${key}${shown(value)}: it is not ${kind.shape}`,
       `Write ${kind.shape}.`,
     );
     return fallback;
@@ -61,8 +61,9 @@ export function optionReader(map: Readonly<Record<string, Json>>, path: string):
   };
 }
 
-function textOf(value: Json): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+/** Lists and maps are long, and some hold what is not to be shown. */
+function shown(value: Json): string {
+  return value !== null && typeof value === 'object' ? '' : ` "${value}"`;
 }
 
 export const MAP: Kind<Readonly<Record<string, Json>>> = {

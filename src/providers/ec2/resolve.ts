@@ -52,10 +52,10 @@ export function createResolver({ api, made, alternatives }: ResolverParts): Reso
     const parts = { request, options, image: found.image, alternative, keyName, groupIds };
     const run = runInput({ ...parts, userData: userData.data });
     if (run.kind === 'problem') return refused(run);
-    const usesMade = options.keyName === null || options.securityGroupIds === null;
+    const uses = { keyPair: options.keyName === null, group: options.securityGroupIds === null };
     return {
       kind: 'resolved',
-      request: { ...request, resolved: toJson({ input: run.input, alternative, all, usesMade }) },
+      request: { ...request, resolved: toJson({ input: run.input, alternative, all, made: uses }) },
       hostKey: hostKey?.publicKey ?? null,
     };
   }

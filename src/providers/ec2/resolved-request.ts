@@ -10,12 +10,12 @@ export interface ResolvedRequest {
   readonly alternative: Alternative;
   /** All alternatives, the preferred one first. */
   readonly all: readonly Alternative[];
-  /** Whether its key pair or group was made for the deployment. */
-  readonly usesMade: boolean;
+  /** Which of its things were made for the deployment. */
+  readonly made: { readonly keyPair: boolean; readonly group: boolean };
 }
 
-export function toJson({ input, alternative, all, usesMade }: ResolvedRequest): Json {
-  return { input, alternative: { ...alternative }, all: all.map((one) => ({ ...one })), usesMade };
+export function toJson({ input, alternative, all, made }: ResolvedRequest): Json {
+  return { input, alternative: { ...alternative }, all: all.map((one) => ({ ...one })), made };
 }
 
 /** Throws for a request that was not resolved by this provider. */

@@ -104,7 +104,7 @@ describe('resolve()', () => {
     const request = await resolve({ keyName: 'ann', securityGroupIds: ['sg-1', 'sg-2'] });
     expect(request.resolved).toMatchObject({
       input: { KeyName: 'ann', SecurityGroupIds: ['sg-1', 'sg-2'] },
-      usesMade: false,
+      made: { keyPair: false, group: false },
     });
   });
 
@@ -286,6 +286,7 @@ describe('launch()', () => {
     ['OptInRequired', null, 'Accept the terms'],
     ['InvalidParameterCombination', null, 'Change what the plan says of it.'],
     ['InvalidKeyPair.NotFound', 2_000, 'Check its name'],
+    ['InvalidGroup.NotFound', 2_000, 'Check its name'],
     ['InvalidSubnetID.NotFound', null, 'Check its name'],
     ['SomethingNew', null, ''],
   ])('refuses %s with advice', async (code, retryAfter, advice) => {
@@ -299,10 +300,7 @@ describe('launch()', () => {
   });
 
   it('asks no more for a key pair of the plan that is missing', async () => {
-    const request = await resolve({
-      keyName: 'none',
-      securityGroupIds: [endpoint.securityGroups()[0]?.id ?? ''],
-    });
+    const request = await resolve({ keyName: 'none' });
     expect(await ask(request, 1)).toMatchObject({
       kind: 'refused',
       retryAfter: null,

@@ -100,9 +100,9 @@ describe('readOptions()', () => {
     [{ spot: { price: 3 } }, 'Cannot use ec2.spot.price: there is no such key'],
     [
       { instanceType: [] },
-      'Cannot use ec2.instanceType "[]": it is not a type such as t3.micro, or a list\nWrite a type such as t3.micro, or a list.',
+      'Cannot use ec2.instanceType: it is not a type such as t3.micro, or a list\nWrite a type such as t3.micro, or a list.',
     ],
-    [{ instanceType: ['a', ''] }, 'Cannot use ec2.instanceType "["a",""]"'],
+    [{ instanceType: ['a', ''] }, 'Cannot use ec2.instanceType: it is not'],
     [{ subnetId: 5 }, 'Cannot use ec2.subnetId "5"'],
     [{ keyName: ' ' }, 'Cannot use ec2.keyName " "'],
     [{ associatePublicIp: 'maybe' }, 'Cannot use ec2.associatePublicIp "maybe": it is not true or false'],
@@ -114,14 +114,14 @@ describe('readOptions()', () => {
     [{ rootVolume: { sizeGiB: 0 } }, 'Cannot use ec2.rootVolume.sizeGiB "0"'],
     [{ spot: 'maybe' }, 'Cannot use ec2.spot "maybe": it is not true, false or { maxPrice: "0.05" }'],
     [{ spot: { maxPrice: '$1' } }, 'Cannot use ec2.spot.maxPrice "$1": it is not a price such as "0.05"'],
-    [{ userData: { file: 'a' } }, 'Cannot use ec2.userData "{"file":"a"}": it is not text'],
+    [{ userData: { file: 'a' } }, 'Cannot use ec2.userData: it is not text'],
     [
       { metadata: { httpTokens: 'some' } },
       'Cannot use ec2.metadata.httpTokens "some": it is not one of required, optional',
     ],
     [{ metadata: { httpPutResponseHopLimit: 65 } }, 'it is not a whole number from 1 to 64'],
     [{ tenancy: 3 }, 'Cannot use ec2.tenancy "3": it is not one of default, dedicated, host'],
-    [{ tags: ['a'] }, 'Cannot use ec2.tags "["a"]": it is not a map of texts'],
+    [{ tags: ['a'] }, 'Cannot use ec2.tags: it is not a map of texts'],
     [{ tags: { a: { b: 'c' } } }, 'Cannot use ec2.tags'],
   ])('says what is wrong with %j', (options, message) => {
     expect(problemOf(options)).toContain(message);
