@@ -22,10 +22,12 @@ export const gcCommand: Command = async (context) => {
   using stopping = watchStop(context.io);
   try {
     return await withStore(context, (store, stateDirectory) => {
+      // Where it may only be read, a store is a copy of the moment at which it was opened.
+      const fresh = { ...store, ledger: () => withStore(context, (opened) => opened.ledger()) };
       const parts = { store, stateDirectory, flags: context.flags, observe: () => undefined };
       return withWiring(parts, async (wiring) => {
         const { targets, problems } = await gcTargets(context, store);
-        await using survey = await findOrphans(wiring, targets, stopping);
+        await using survey = await findOrphans({ ...wiring, store: fresh }, targets, stopping);
         const now = wiring.clock.now();
         const orphans = survey.orphans.filter((orphan) => isMeant(orphan, filter, now));
         const doomed = context.options.flag('delete') ? orphans.filter((one) => mayGo(one, filter)) : [];
