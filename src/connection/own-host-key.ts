@@ -3,12 +3,14 @@ import { formatHostKey, parseHostKey } from './host-key.ts';
 import type { ShellText } from './shell-text.ts';
 
 /**
- * Has a machine make the host keys that it lacks and its server take them, as root. Nothing is printed without root,
- * without an ed25519 key, or where nobody can tell the server.
+ * Has a machine make an ed25519 host key, if it has none, and its server take it, as root. Of the types that
+ * `ssh-keygen -A` would make it is the one that is pinned; RSA takes small machines seconds. Nothing is printed without
+ * root, without such a key, or where nobody can tell the server.
  */
 export const OWN_HOST_KEY: ShellText = `
+key=/etc/ssh/ssh_host_ed25519_key
 as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@" 2>/dev/null; fi
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 reload() {
   for name in ssh sshd; do
@@ -23,9 +25,9 @@ reload() {
 }
 main() {
   as_root true || return 0
-  as_root ssh-keygen -A || return 0
+  [ -s "$key.pub" ] || as_root ssh-keygen -q -t ed25519 -N '' -C '' -f "$key" || return 0
   reload || return 0
-  printf 'own-host-key %s\\n' "$(cat /etc/ssh/ssh_host_ed25519_key.pub)" >&3
+  printf 'own-host-key %s\\n' "$(cat "$key.pub")" >&3
 }
 main 3>&1 >/dev/null 2>/dev/null </dev/null
 `;
