@@ -230,8 +230,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...INPUTS,
     ],
     examples: [
-      ['plan gc', 'what is left over at the providers of all deployments'],
-      ['plan gc plans/web.yml --older-than 12h --delete --yes', 'for cron'],
+      ['plan gc --older-than 12h', 'what is left over'],
+      ['plan gc web.yml --delete --yes', 'for cron'],
     ],
     load: async () => (await import('./commands/gc.ts')).gcCommand,
   },
