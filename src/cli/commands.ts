@@ -218,13 +218,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'gc',
     summary: 'find orphans at providers; --delete removes them',
     details: [
-      'Asks the providers of these plans, and of all deployments that are recorded, and lists what this tool',
-      'made and no deployment of this state directory accounts for. --delete lists what would go and asks.',
+      'Asks the providers of these plans, and of all deployments that are recorded, and lists what this',
+      'tool made and no deployment of this state directory accounts for. --delete removes it, and asks',
+      'first; without a terminal it needs --yes.',
       'What other state directories made is shown, and goes only when --owner names its owner.',
     ],
     arguments: [{ name: 'PLAN', required: false, many: true, completes: 'files' }],
     flags: [
-      { name: 'delete', summary: 'remove them' },
+      { name: 'delete', summary: 'remove them; asks first' },
       { name: 'owner', value: 'OWNER', summary: 'only what this user@host made' },
       { name: 'older-than', value: 'DURATION', summary: 'only what is older, such as 12h' },
       ...INPUTS,
