@@ -218,10 +218,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'gc',
     summary: 'find orphans at providers; --delete removes them',
     details: [
-      'Asks the providers of these plans, and of all deployments that are recorded, and lists what this',
-      'tool made and no deployment of this state directory accounts for. --delete removes it, and asks',
-      'first; without a terminal it needs --yes.',
-      'What other state directories made is shown, and goes only when --owner names its owner.',
+      'Asks the providers of these plans and of all recorded deployments, and lists what this tool made and',
+      'no deployment of this state directory accounts for. What other state directories made is shown, and',
+      'goes only when --owner names its owner. Without a terminal --delete needs --yes.',
     ],
     arguments: [{ name: 'PLAN', required: false, many: true, completes: 'files' }],
     flags: [
