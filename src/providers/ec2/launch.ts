@@ -23,7 +23,7 @@ export function createLauncher({
   function answer(batch: LaunchBatch, instances: readonly Ec2Instance[]): LaunchAnswer {
     const { request, machines } = batch;
     const { alternative, all } = resolvedOf(request);
-    const byIndex = new Map(instances.map(({ launchIndex, id }) => [launchIndex, id]));
+    const byIndex = indexed(instances);
     const ids = machines.map((_, index) => byIndex.get(index) ?? null);
     const given = ids.filter((id) => id !== null).length;
     if (given === machines.length) return { kind: 'launched', ids, whyFewer: null };
@@ -58,10 +58,26 @@ export function createLauncher({
     } catch (error) {
       if (!(error instanceof Ec2Error)) throw error;
       if (error.code !== 'IdempotentInstanceTerminated') return refuse(batch, error);
-      // It did launch them, and they are gone: that is for whoever describes them to see.
-      return answer(batch, await api.findInstances({ 'client-token': [batch.token] }, cancel));
+      // It did launch them, and they are gone: that is for whoever describes them to see, while EC2 remembers them.
+      const gone = answer(batch, await api.findInstances({ 'client-token': [batch.token] }, cancel));
+      return gone.kind === 'launched' && gone.whyFewer !== null
+        ? { ...gone, whyFewer: 'the machines that EC2 launched for it are terminated' }
+        : gone;
     }
   };
+}
+
+/** Ids by launch index; by their order where a cloud does not tell indices, so that none is overlooked. */
+function indexed(instances: readonly Ec2Instance[]): ReadonlyMap<number, string> {
+  const told = new Map(instances.map(({ launchIndex, id }) => [launchIndex, id]));
+  return told.size === instances.length
+    ? told
+    : new Map(
+        instances
+          .map(({ id }) => id)
+          .toSorted()
+          .entries(),
+      );
 }
 
 function namesOf({ machines }: LaunchBatch, ids: readonly (string | null)[]): ReadonlyMap<string, string> {

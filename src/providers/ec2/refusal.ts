@@ -1,7 +1,7 @@
 import type { LaunchRefusal } from '../provider.ts';
 import type { Alternative } from './alternatives.ts';
 import type { Ec2Error } from './api.ts';
-import type { ErrorKind } from './errors.ts';
+import { adviceOn } from './error-advice.ts';
 import { errorKind } from './errors.ts';
 import { quotaOf } from './quota-families.ts';
 
@@ -28,7 +28,7 @@ export function finalRefusal(message: string): LaunchRefusal {
 
 /** What EC2 answered while a request was being completed. */
 export function refusedQuestion(error: Ec2Error): LaunchRefusal {
-  return finalRefusal(`EC2 refused ${error.call}: ${wordsOf(error)}${adviceOn(error)}`);
+  return finalRefusal(`EC2 refused ${error.call}: ${withAdvice(error, adviceOn(error))}`);
 }
 
 /** What was asked for. */
@@ -47,8 +47,8 @@ export function refusedLaunch(
   attempt: Attempt,
   { isOtherLeft, wasMade }: { readonly isOtherLeft: boolean; readonly wasMade: boolean },
 ): LaunchRefusal {
-  const advice = QUOTAS_OF_VCPUS.has(error.code) ? quotaAdvice(attempt) : adviceOn(error);
-  const message = `EC2 refused ${placeOf(attempt.alternative, attempt.region)}: ${wordsOf(error)}${advice}`;
+  const advice = quotaAdvice(error, attempt) ?? adviceOn(error);
+  const message = `EC2 refused ${placeOf(attempt.alternative, attempt.region)}: ${withAdvice(error, advice)}`;
   if (isOtherLeft) return { kind: 'refused', message, retryAfter: 0, elsewhere: true };
   return { kind: 'refused', message, retryAfter: pauseAfter(error, wasMade) };
 }
@@ -66,47 +66,20 @@ export function isWorthElsewhere({ code }: Ec2Error): boolean {
   return kind === 'capacity' || kind === 'quota';
 }
 
-/** `VcpuLimitExceeded: You have requested more vCPU capacity than ….`, with one stop for what comes behind it. */
-function wordsOf({ message }: Ec2Error): string {
-  return `${message.trim().replace(/\.$/, '')}.`;
+/** On one line, as it is shown beside what is done about it. */
+function withAdvice({ message }: Ec2Error, advice: string | null): string {
+  return advice === null ? message : `${message.replace(/\.?\s*$/, '.')} ${advice}`;
 }
 
-const ADVICE: Readonly<Record<ErrorKind, string>> = {
-  capacity: 'List more types or subnets as ec2.instanceType and ec2.subnetId, or try again later.',
-  quota:
-    'Ask for a higher limit in the Service Quotas console, terminate machines that are not needed, or ask for fewer.',
-  auth: 'Check whose credentials these are, whether they are still valid, and what they are allowed.',
-  missing: 'Check its name, and that it is in this region and account.',
-  invalid: 'Change what the plan says of it.',
-  conflict: 'Try again when it is no longer in use.',
-  other: '',
-};
-
-/** Where the code says more than its kind. */
-const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
-  AuthFailure:
-    'Check the credentials, and the clock of this computer; an image may also be private to another account.',
-  ExpiredToken: 'Renew the credentials.',
-  ExpiredTokenException: 'Renew the credentials.',
-  InsufficientFreeAddressesInSubnet: 'List more subnets as ec2.subnetId, or use a larger one.',
-  OptInRequired: 'Accept the terms of the image or service in the AWS console first.',
-  PendingVerification: 'AWS is still verifying the account; try again in a few hours.',
-  RequestExpired: 'Renew the credentials, and check the clock of this computer.',
-  SpotMaxPriceTooLow: 'Raise ec2.spot.maxPrice or leave it out, or list more types and subnets.',
-  UnauthorizedOperation: 'Allow these credentials what the call needs, or use others.',
-  Unsupported: 'Name a type that is offered in that zone, or another subnet.',
-};
-
-function adviceOn({ code }: Ec2Error): string {
-  const advice = ADVICE_BY_CODE[code] ?? ADVICE[errorKind(code)];
-  return advice === '' ? '' : ` ${advice}`;
-}
-
-function quotaAdvice({ alternative: { instanceType }, isSpot, region }: Attempt): string {
-  const quota = quotaOf(instanceType, isSpot);
-  if (quota === null) return ` ${ADVICE.quota}`;
+/** Names the quota of the type; null: the code speaks of another one, or it is not known. */
+function quotaAdvice(
+  { code }: Ec2Error,
+  { alternative: { instanceType }, isSpot, region }: Attempt,
+): string | null {
+  const quota = QUOTAS_OF_VCPUS.has(code) ? quotaOf(instanceType, isSpot) : null;
+  if (quota === null) return null;
   return (
-    ` The quota is "${quota.name}" (${quota.code}) in ${region}: ask for more at ` +
+    `The quota is "${quota.name}" (${quota.code}) in ${region}: ask for more at ` +
     `https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas/${quota.code}, ` +
     'terminate machines that are not needed, or ask for fewer.'
   );

@@ -155,7 +155,7 @@ describe('resolve()', () => {
   it('refuses what EC2 refuses to tell, with its code and advice', async () => {
     endpoint.deny(['DescribeImages']);
     expect(await refused()).toMatch(
-      /^EC2 refused DescribeImages: UnauthorizedOperation: .*\. Allow these credentials what the call needs, or use others\.$/,
+      /^EC2 refused DescribeImages: UnauthorizedOperation: .*\. Allow the action "ec2:DescribeImages" in an IAM policy of who runs this\.$/,
     );
     endpoint.deny([]);
     expect(await resolve()).toBeDefined();
@@ -240,7 +240,7 @@ describe('launch()', () => {
         `${/refused (\S+ in \S+):/.exec(message)?.[1] ?? message} ${retryAfter ?? 'never'} ${elsewhere}`,
       );
       expect(message).toContain(
-        ': InsufficientInstanceCapacity: No room. List more types or subnets as ec2.instanceType and ec2.subnetId',
+        ': InsufficientInstanceCapacity: No room. Try later, or list more types or subnets',
       );
       time += 1_000;
     }
@@ -280,21 +280,21 @@ describe('launch()', () => {
   });
 
   it.each([
-    ['Unsupported', null, 'Name a type that is offered in that zone'],
-    ['SpotMaxPriceTooLow', 10_000, 'Raise ec2.spot.maxPrice or leave it out'],
-    ['InstanceLimitExceeded', null, 'Ask for a higher limit in the Service Quotas console'],
-    ['OptInRequired', null, 'Accept the terms'],
-    ['InvalidParameterCombination', null, 'Change what the plan says of it.'],
-    ['InvalidKeyPair.NotFound', 2_000, 'Check its name'],
-    ['InvalidGroup.NotFound', 2_000, 'Check its name'],
-    ['InvalidSubnetID.NotFound', null, 'Check its name'],
+    ['Unsupported', null, '. Use an instance type that is offered in the zone'],
+    ['SpotMaxPriceTooLow', 10_000, '. Raise or leave out "ec2.spot.maxPrice"'],
+    ['InstanceLimitExceeded', null, '. Ask for a higher quota'],
+    ['OptInRequired', null, '. Subscribe'],
+    ['InvalidParameterCombination', null, ''],
+    ['InvalidKeyPair.NotFound', 2_000, '. Check the name'],
+    ['InvalidGroup.NotFound', 2_000, '. Check the name'],
+    ['InvalidSubnetID.NotFound', null, '. Check the name'],
     ['SomethingNew', null, ''],
   ])('refuses %s with advice', async (code, retryAfter, advice) => {
     endpoint.refuse({ code, message: 'It is so.' });
     const answer = await ask(await resolve(), 1);
     expect(answer).toMatchObject({ kind: 'refused', retryAfter });
     const message = answer.kind === 'refused' ? answer.message : '';
-    expect(message).toContain(`EC2 refused t3.micro in ${endpoint.region}: ${code}: It is so.`);
+    expect(message).toContain(`EC2 refused t3.micro in ${endpoint.region}: ${code}: It is so`);
     expect(message).toContain(advice);
     expect(answer).not.toHaveProperty('elsewhere');
   });
@@ -336,6 +336,35 @@ describe('launch()', () => {
     );
     expect(await ask(request, 2)).toEqual({ kind: 'launched', ids, whyFewer: null });
     expect(endpoint.instances()).toHaveLength(2);
+  });
+
+  it('has machines launched anew that are terminated and forgotten', async () => {
+    endpoint.refuse({ code: 'IdempotentInstanceTerminated' });
+    expect(await ask(await resolve(), 2)).toEqual({
+      kind: 'launched',
+      ids: [null, null],
+      whyFewer: 'the machines that EC2 launched for it are terminated',
+      again: { retryAfter: 0, elsewhere: false },
+    });
+  });
+
+  it('overlooks no machine of a cloud that tells no launch indices', async () => {
+    const runInstances: Ec2Api['runInstances'] = async (input, cancel) =>
+      (await api.runInstances(input, cancel)).map((instance) => ({ ...instance, launchIndex: 0 }));
+    launch = createLauncher({
+      api: { ...api, runInstances },
+      alternatives: createAlternatives({ now: () => 0 }),
+      nameTags,
+    });
+    const request = await resolve();
+    const ids = idsOf(await ask(request, 3));
+    expect(ids).toEqual(
+      endpoint
+        .instances()
+        .map(({ id }) => id)
+        .toSorted(),
+    );
+    expect(idsOf(await ask(request, 3))).toEqual(ids);
   });
 
   it('answers the same when the answer was lost', async () => {
