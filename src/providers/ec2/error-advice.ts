@@ -1,9 +1,11 @@
 import type { Ec2Error } from './api.ts';
+import type { ErrorKind } from './errors.ts';
+import { errorKind } from './errors.ts';
 
 const CREDENTIALS =
   'Check the region, and the access key with its secret: AWS_ACCESS_KEY_ID, the profile, or "credentials" in the plan.';
 const SIGN_IN = 'Sign in again, e.g. aws sso login, or renew the session token.';
-const ELSEWHERE = 'Try later, or list other instance types or subnets for the service.';
+const ELSEWHERE = 'Try later, or list more types or subnets as "ec2.instanceType" and "ec2.subnetId".';
 const OTHER_ZONE = 'Use an instance type that is offered in the zone, or a subnet of another zone.';
 const FEWER = 'or use fewer or smaller machines.';
 const AS_NAMED = 'Check the name in the plan and the region of the provider.';
@@ -20,7 +22,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   InsufficientReservedInstanceCapacity: ELSEWHERE,
   InsufficientVolumeCapacity: 'Try later, or use a subnet of another zone.',
   MaxSpotInstanceCountExceeded: `Ask for a higher quota "All Standard Spot Instance Requests" in Service Quotas, ${FEWER}`,
-  SpotMaxPriceTooLow: 'Raise or leave out "spot.maxPrice", or list other instance types or subnets.',
+  SpotMaxPriceTooLow: 'Raise or leave out "ec2.spot.maxPrice", or list other instance types or subnets.',
   UnfulfillableCapacity: ELSEWHERE,
   Unsupported: OTHER_ZONE,
   UnsupportedHostConfiguration: OTHER_ZONE,
@@ -28,20 +30,20 @@ const ADVICE: Readonly<Record<string, string>> = {
   AddressLimitExceeded: 'Release Elastic IP addresses, or ask for a higher quota in Service Quotas.',
   HostLimitExceeded: 'Ask for a higher quota of dedicated hosts in Service Quotas.',
   InstanceLimitExceeded: `Ask for a higher quota "Running On-Demand … instances" in Service Quotas, ${FEWER}`,
-  KeyPairLimitExceeded: 'Delete key pairs that are not used, or name one with "keyName".',
+  KeyPairLimitExceeded: 'Delete key pairs that are not used, or name one with "ec2.keyName".',
   NetworkInterfaceLimitExceeded: `Ask for a higher quota "Network interfaces per Region" in Service Quotas, ${FEWER}`,
   ResourceLimitExceeded: 'Ask for a higher quota in Service Quotas.',
   RulesPerSecurityGroupLimitExceeded: 'Admit fewer address blocks in "sshFrom", or ask for a higher quota.',
   SecurityGroupLimitExceeded:
-    'Delete security groups that are not used, name one with "securityGroupIds", or ask for a higher quota.',
-  SecurityGroupsPerInstanceLimitExceeded: 'Name fewer groups in "securityGroupIds".',
-  SecurityGroupsPerInterfaceLimitExceeded: 'Name fewer groups in "securityGroupIds".',
+    'Delete security groups that are not used, name one with "ec2.securityGroupIds", or ask for a higher quota.',
+  SecurityGroupsPerInstanceLimitExceeded: 'Name fewer groups in "ec2.securityGroupIds".',
+  SecurityGroupsPerInterfaceLimitExceeded: 'Name fewer groups in "ec2.securityGroupIds".',
   SpotInstanceCountExceeded: `Ask for a higher quota "All Standard Spot Instance Requests" in Service Quotas, ${FEWER}`,
   TagLimitExceeded: 'Give the machines fewer labels and tags: EC2 takes 50 for each.',
   VcpuLimitExceeded: `Ask for a higher quota "Running On-Demand … instances" in Service Quotas, ${FEWER}`,
   VolumeLimitExceeded: 'Ask for a higher quota of EBS storage in Service Quotas, or use smaller volumes.',
 
-  AuthFailure: CREDENTIALS,
+  AuthFailure: `${CREDENTIALS} An image may also be private to another account.`,
   Blocked: SUPPORT,
   CredentialsProviderError:
     'Sign in, e.g. aws sso login, set AWS_PROFILE or AWS_ACCESS_KEY_ID, or give the provider "credentials".',
@@ -72,16 +74,23 @@ const ADVICE: Readonly<Record<string, string>> = {
   'InvalidKeyPair.NotFound': AS_NAMED,
   'InvalidPlacementGroup.Unknown': AS_NAMED,
   'InvalidSubnetID.NotFound': AS_NAMED,
-  InvalidBlockDeviceMapping: 'Make "rootVolume.sizeGiB" at least as large as the snapshot of the image.',
+  InvalidBlockDeviceMapping: 'Make "ec2.rootVolume.sizeGiB" at least as large as the snapshot of the image.',
   OperationNotPermitted: 'It is protected, or not to be done to such an instance; see the message.',
   UnsupportedOperation: 'See the message: EC2 does not do this to such an instance.',
-  VPCIdNotSpecified: 'The account has no default VPC: name a "subnetId".',
-  MissingInput: 'The account may have no default VPC: name a "subnetId".',
+  VPCIdNotSpecified: 'The account has no default VPC: name a "ec2.subnetId".',
+  MissingInput: 'The account may have no default VPC: name a "ec2.subnetId".',
 
   DependencyViolation: 'Something still uses it; see in the EC2 console what does.',
   IncorrectInstanceState: 'Wait until the instance is in another state, and try again.',
   IncorrectState: 'Wait until it is in another state, and try again.',
   ResourceInUse: 'Something still uses it; see in the EC2 console what does.',
+};
+
+/** What to do about other codes of a kind. */
+const ADVICE_BY_KIND: Partial<Record<ErrorKind, string>> = {
+  quota: 'Ask for a higher quota in Service Quotas, or use less of it.',
+  auth: CREDENTIALS,
+  missing: AS_NAMED,
 };
 
 /** Codes by which a service says that the action is not allowed. */
@@ -100,7 +109,7 @@ export function adviceOn({
   call,
   message,
 }: Pick<Ec2Error, 'code' | 'call' | 'message'>): string | null {
-  if (!FORBIDDEN.has(code)) return ADVICE[code] ?? null;
+  if (!FORBIDDEN.has(code)) return ADVICE[code] ?? ADVICE_BY_KIND[errorKind(code)] ?? null;
   const action = IAM_ACTION.exec(message)?.[1] ?? `${SERVICES[call] ?? 'ec2'}:${call}`;
   return `Allow the action "${action}" in an IAM policy of who runs this.`;
 }

@@ -2,8 +2,8 @@ import type { Clock } from '../../clock.ts';
 
 /** Slowest rate, calls a second: EC2 lets no kind of call less often. Pauses between tries are the caller's. */
 const SLOWEST = 1;
-/** Part of the rate at which calls were throttled by which it grows each second. */
-const GROWTH = 1 / 8;
+/** Seconds after a cut in which the rate is back at what was throttled. */
+const RECOVERY = 3;
 /** Milliseconds over which the rate of calls is measured. */
 const WINDOW = 1_000;
 /** Sent calls that are remembered before old ones are dropped, half of it. */
@@ -16,7 +16,8 @@ export interface Turn {
 
 /**
  * Adapts the rate of calls to what the other side takes: without a limit until the first throttled call, which halves
- * the rate that was measured; from there on it grows steadily until calls are throttled again. Calls that were under way
+ * the rate that was measured; from there on it grows along a cubic: fast at first, hardly where calls were throttled
+ * before, and ever faster beyond, for the rate was measured low where the bucket was nearly empty. Calls that were under way
  * when the rate was cut do not cut it again.
  */
 export interface RateLimiter {
@@ -40,7 +41,8 @@ export function createRateLimiter(clock: Clock): RateLimiter {
 
   function rateAt(now: number): number {
     if (cut === null) return Infinity;
-    return Math.max(SLOWEST, cut.rate / 2 + (cut.rate * GROWTH * (now - cut.at)) / 1_000);
+    const fromRecovery = (now - cut.at) / 1_000 / RECOVERY - 1;
+    return Math.max(SLOWEST, cut.rate * (1 + fromRecovery ** 3 / 2));
   }
 
   function fill(now: number): void {

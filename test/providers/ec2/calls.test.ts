@@ -343,7 +343,7 @@ describe('the gate of an account and region', () => {
     expect(clock.now() - since).toBe(0);
     since = clock.now();
     await vpcs(other);
-    expect(clock.now() - since).toBeGreaterThan(500);
+    expect(clock.now() - since).toBeGreaterThan(100);
   });
 
   it('lets background calls wait for others', async () => {

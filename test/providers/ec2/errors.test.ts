@@ -62,6 +62,10 @@ describe('adviceOn()', () => {
     ).toContain('"iam:PassRole"');
   });
 
+  it('says what to do about a kind of code where no more is known', () => {
+    expect(on('DescribeVolumes', 'InvalidVolume.NotFound')).toContain('Check the name');
+  });
+
   it('says nothing about an unknown code', () => {
     expect(on('RunInstances', 'SomethingElse')).toBeNull();
   });
