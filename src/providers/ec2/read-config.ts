@@ -3,7 +3,6 @@ import { isIP } from 'node:net';
 import { parseDuration } from '../../duration.ts';
 import { UsageError } from '../../errors.ts';
 import type { Json } from '../../json.ts';
-import type { ProviderConfig } from '../index.ts';
 import type { Ec2Config } from './config.ts';
 
 const KEYS = [
@@ -18,6 +17,12 @@ const KEYS = [
 ] as const;
 
 type Key = (typeof KEYS)[number];
+
+/** What a plan's `providers.<name>` says beside its type, rendered. */
+interface ProviderConfig {
+  readonly name: string;
+  readonly options: Readonly<Record<string, Json>>;
+}
 
 const POLL_INTERVAL = 1_000;
 /** Clouds that are no AWS want a region in signatures and rarely care which. */

@@ -79,8 +79,7 @@ function quotaAdvice(
   const quota = QUOTAS_OF_VCPUS.has(code) ? quotaOf(instanceType, isSpot) : null;
   if (quota === null) return null;
   return (
-    `The quota is "${quota.name}" (${quota.code}) in ${region}: ask for more at ` +
-    `https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas/${quota.code}, ` +
+    `The quota is "${quota.name}" (${quota.code}) in ${region}: ask for more in Service Quotas, ` +
     'terminate machines that are not needed, or ask for fewer.'
   );
 }

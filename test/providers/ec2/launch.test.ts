@@ -265,7 +265,7 @@ describe('launch()', () => {
       retryAfter: null,
       message: expect.stringMatching(
         new RegExp(
-          String.raw`^EC2 refused t3\.micro ${where}: VcpuLimitExceeded: .*\. The quota is "Running On-Demand Standard .* instances" \(L-1216C47A\) ${where}: ask for more at https://.*/L-1216C47A, terminate machines`,
+          String.raw`^EC2 refused t3\.micro ${where}: VcpuLimitExceeded: .*\. The quota is "Running On-Demand Standard .* instances" \(L-1216C47A\) ${where}: ask for more in Service Quotas, terminate machines`,
         ),
       ) as unknown,
     });

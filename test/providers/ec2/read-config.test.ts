@@ -4,7 +4,7 @@ import type { Json } from '../../../src/json.ts';
 import { readConfig } from '../../../src/providers/ec2/read-config.ts';
 
 function read(options: Readonly<Record<string, Json>>): ReturnType<typeof readConfig> {
-  return readConfig({ name: 'west', type: 'ec2', options });
+  return readConfig({ name: 'west', options });
 }
 
 function errorOf(options: Readonly<Record<string, Json>>): string {
