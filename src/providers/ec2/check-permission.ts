@@ -80,5 +80,5 @@ function problemsOf(service: string, error: Ec2Error): readonly ProviderProblem[
   const { code, message } = error;
   const kind = errorKind(code);
   if (kind === 'capacity' || kind === 'quota' || UNTOLD.has(code)) return [];
-  return [{ service, message: `Cannot launch: ${code}: ${message}`, hint: adviceOn(error) }];
+  return [{ service, message: `Cannot launch: ${message}`, hint: adviceOn(error) }];
 }

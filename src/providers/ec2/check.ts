@@ -66,7 +66,7 @@ async function firstCall(
     return null;
   } catch (error) {
     if (error instanceof Ec2Error && errorKind(error.code) === 'auth') {
-      const message = `Cannot use the credentials in ${region}: ${error.code}: ${error.message}`;
+      const message = `Cannot use the credentials in ${region}: ${error.message}`;
       return { service: null, message, hint: adviceOn(error) };
     }
     if (!(error instanceof ProviderError)) throw error;

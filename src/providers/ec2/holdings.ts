@@ -105,7 +105,7 @@ async function removed(remove: () => Promise<void>): Promise<PowerAnswer> {
     await remove();
     return { kind: 'accepted' };
   } catch (error) {
-    if (error instanceof Ec2Error) return { kind: 'cannot', why: `${error.code}: ${error.message}` };
+    if (error instanceof Ec2Error) return { kind: 'cannot', why: error.message };
     throw error;
   }
 }

@@ -22,7 +22,7 @@ export function inPortWords<Arguments extends readonly unknown[], Answer>(
 function providerError(error: Ec2Error): ProviderError {
   const advice = adviceOn(error);
   return new ProviderError(
-    `EC2 refused ${error.call}: ${error.code}: ${error.message}${advice === null ? '' : `\n${advice}`}`,
+    `EC2 refused ${error.call}: ${error.message}${advice === null ? '' : `\n${advice}`}`,
     { cause: error },
   );
 }

@@ -34,7 +34,7 @@ export async function label(
         left,
         IDS_PER_CALL,
         call,
-        ({ code, message }) => (REFUSALS.has(code) ? `${code}: ${message}` : undefined),
+        ({ code, message }) => (REFUSALS.has(code) ? message : undefined),
         cancel,
       );
       for (const [id, why] of refused) answers.set(id, { kind: 'cannot', why });

@@ -79,7 +79,7 @@ function ask(api: Ec2Api, verb: Power, ids: readonly string[], cancel: Cancel): 
 
 function refusalOf({ code, message }: Ec2Error): Refusal | undefined {
   const kind = REFUSALS[code] ?? AT_START[errorKind(code)];
-  return kind && { kind, why: `${code}: ${message}` };
+  return kind && { kind, why: message };
 }
 
 /** `state`: undefined when EC2 does not know the instance. */

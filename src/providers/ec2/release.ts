@@ -58,7 +58,7 @@ export async function removeGroup(
 function stillInUse(id: string, error: unknown): unknown {
   if (!hasCode(error, IN_USE)) return error;
   return new ProviderError(
-    `Cannot remove security group "${id}": it is still in use (${error.code}: ${error.message}).\n` +
+    `Cannot remove security group "${id}": it is still in use (${error.message}).\n` +
       'End what uses it, such as network interfaces or rules of other groups, and repeat the command.',
     { cause: error },
   );
