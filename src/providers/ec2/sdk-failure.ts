@@ -35,7 +35,7 @@ export function readSdkFailure(error: unknown, clean: (code: string, words: stri
       ? { kind: 'unusable', why: words }
       : {
           kind: 'undelivered',
-          why: system === 'ENOTFOUND' ? `there is no such host (${system})` : `${words} (${system})`,
+          why: system === 'ENOTFOUND' ? `there is no such host (${system})` : withCode(words, system),
           unknownHost: system === 'ENOTFOUND' ? text(error, 'hostname') : null,
         };
   if (code === 'TimeoutError' || code === 'ECONNRESET')
@@ -46,6 +46,11 @@ export function readSdkFailure(error: unknown, clean: (code: string, words: stri
   if (isServers) return { kind: 'undelivered', why: `${code}: ${words}`, unknownHost: null };
   const isClockSet = metadata(error, 'clockSkewCorrected') === true;
   return { kind: 'refused', code, words, isClockSet };
+}
+
+/** Node's words have the code in most cases. */
+function withCode(words: string, code: string): string {
+  return words.includes(code) ? words : `${words} (${code})`;
 }
 
 function ofUnreadable(status: number | null, system: string | null, words: string): SdkFailure {
