@@ -18,8 +18,9 @@ const KEYS = [
 
 type Key = (typeof KEYS)[number];
 
-/** What a plan's `providers.<name>` says beside its type, rendered. */
+/** What a plan's `providers.<name>` says, rendered; its type is known by now. */
 interface ProviderConfig {
+  readonly type?: string;
   readonly name: string;
   readonly options: Readonly<Record<string, Json>>;
 }
