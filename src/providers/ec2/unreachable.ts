@@ -20,13 +20,9 @@ export function unreachable(
         retryAfter: AFTER_THROTTLING,
       });
     case 'undelivered': {
-      const { unknownHost, why } = failure;
-      if (unknownHost === null) return new ProviderError(`${what}: ${why}`, { retryAfter: AFTER_SILENCE });
-      const advice =
-        endpoint === null
-          ? `Check that there is a region "${region}", and that this host resolves names.`
-          : `Check the provider's "endpoint", and that this host resolves names.`;
-      return new ProviderError(`${what}: there is no host "${unknownHost}" (ENOTFOUND)\n${advice}`, {
+      const { unknownHost } = failure;
+      const why = unknownHost === null ? failure.why : `there is no host "${unknownHost}" (ENOTFOUND)`;
+      return new ProviderError(`${what}: ${why}\n${adviceOnSilence(region, endpoint, unknownHost)}`, {
         retryAfter: AFTER_SILENCE,
       });
     }
@@ -35,6 +31,13 @@ export function unreachable(
     default:
       return failure satisfies never;
   }
+}
+
+function adviceOnSilence(region: string, endpoint: string | null, unknownHost: string | null): string {
+  const where = endpoint === null ? `that there is a region "${region}"` : `the provider's "endpoint"`;
+  return unknownHost === null
+    ? `Check ${where}, and the network between this host and it; then try again.`
+    : `Check ${where}, and that this host resolves names.`;
 }
 
 function adviceOn(endpoint: string | null): string {

@@ -21,8 +21,11 @@ describe('unreachable()', () => {
     expect(messageOf({ code: 'ENOTFOUND' })).toContain('there is no such host (ENOTFOUND)');
   });
 
-  it('tells of a service that does not answer in time', () => {
-    expect(messageOf({ name: 'TimeoutError' }, 'Request timed out')).toContain('did not answer in time');
+  it('tells of a service that does not answer in time, and what to look at', () => {
+    expect(messageOf({ name: 'TimeoutError' }, 'Request timed out')).toBe(
+      'Cannot ask EC2 in region "us-wset-2" for DescribeVpcs: it did not answer in time (TimeoutError)\n' +
+        'Check that there is a region "us-wset-2", and the network between this host and it; then try again.',
+    );
   });
 
   it('says what to do about a certificate', () => {
