@@ -25,7 +25,7 @@ export async function operatorAddress(
   } catch (error) {
     cancel.signal.throwIfAborted();
     throw new ProviderError(
-      `Cannot find out the address that SSH is to be admitted from: ${error instanceof Error ? error.message : String(error)}. ` +
+      `Cannot find out the address that SSH is to be admitted from: ${error instanceof Error ? error.message : String(error)}.\n` +
         'Set sshFrom in the configuration of the provider, to address blocks such as "203.0.113.0/24".',
       { cause: error },
     );

@@ -34,7 +34,6 @@ async function on(endpoint: string): Promise<ContractSubject> {
   const stateDirectory = mkdtempSync(join(tmpdir(), 'plan ec2-'));
   const region = process.env['AWS_REGION'] ?? 'us-east-1';
   const config = readConfig({
-    type: 'ec2',
     name: 'given',
     options: { endpoint, region, pollInterval: '200ms' },
   });
