@@ -20,7 +20,8 @@ export async function withWiring<T>(
   use: (wiring: Wiring) => Promise<T>,
 ): Promise<T> {
   const { store, stateDirectory, flags, observe } = parts;
-  await using connections = createConnectionPool({ open: createOpener().open });
+  await using opener = createOpener();
+  await using connections = createConnectionPool({ open: opener.open });
   return await use({
     store,
     logs: createLogs(stateDirectory),

@@ -16,8 +16,11 @@ import { openThrough } from './open-through.ts';
 import { PrivateKeyError } from './private-key-error.ts';
 import type { PrivateKey } from './ssh.ts';
 
-/** Opens connections, and keeps what they share: private keys, known hosts, connections to the hosts between. */
-export interface Opener {
+/**
+ * Opens connections, and keeps what they share: private keys, known hosts, connections to the hosts between. To be
+ * disposed of after the connections.
+ */
+export interface Opener extends AsyncDisposable {
   /** Opens a connection to a machine. Rejects with `ConnectionError`, or the signal's reason. */
   open(access: Access, options: OpenOptions): Promise<Connection>;
 }
@@ -25,11 +28,15 @@ export interface Opener {
 export interface OpenerOptions {
   /** Files in the format of OpenSSH's known_hosts; default: those of OpenSSH's client. */
   readonly knownHosts?: readonly string[];
+  /** Milliseconds for which the connection to a host between stays open when no machine needs it. */
+  readonly linger?: number;
 }
+
+const LINGER = 5_000;
 
 type Role = 'machine' | 'bastion';
 
-export function createOpener({ knownHosts = opensshFiles() }: OpenerOptions = {}): Opener {
+export function createOpener({ knownHosts = opensshFiles(), linger = LINGER }: OpenerOptions = {}): Opener {
   const library = lazily(() => import('./ssh.ts'));
   const keys = createFileCache<PrivateKey>(async (bytes, path) =>
     (await library()).parsePrivateKey(bytes, path),
@@ -38,11 +45,14 @@ export function createOpener({ knownHosts = opensshFiles() }: OpenerOptions = {}
   /** Keys of the hosts between that were accepted at first sight. */
   const pins = new Map<string, string>();
 
-  const bastions = createBastions((access, options) => {
-    const place = JSON.stringify([access.host, access.port, access.jump]);
-    const onHostKey = (hostKey: string): void => void pins.set(place, hostKey);
-    return openAs('bastion', { ...access, hostKey: pins.get(place) ?? null }, { ...options, onHostKey });
-  });
+  const bastions = createBastions(
+    (access, options) => {
+      const place = JSON.stringify([access.host, access.port, access.jump]);
+      const onHostKey = (hostKey: string): void => void pins.set(place, hostKey);
+      return openAs('bastion', { ...access, hostKey: pins.get(place) ?? null }, { ...options, onHostKey });
+    },
+    { linger },
+  );
 
   async function openAs(role: Role, access: SshAccess, options: OpenOptions): Promise<Connection> {
     const { signal } = options;
@@ -112,12 +122,15 @@ export function createOpener({ knownHosts = opensshFiles() }: OpenerOptions = {}
     if (problem === 'host-key') knownHosts.forEach((path) => hosts.forget(path));
   }
 
-  return { open: (access, options) => openAs('machine', access, options) };
+  return {
+    open: (access, options) => openAs('machine', access, options),
+    [Symbol.asyncDispose]: () => bastions[Symbol.asyncDispose](),
+  };
 }
 
 /** Opens a single connection that shares nothing with others. */
 export async function openConnection(access: Access, options: OpenOptions): Promise<Connection> {
-  return await createOpener().open(access, options);
+  return await createOpener({ linger: 0 }).open(access, options);
 }
 
 /** The last host between; it is reached through those before it, and judged by itself. */

@@ -39,8 +39,8 @@ describe.skipIf(missing !== undefined)(`a machine behind others${missing ? `: ${
     await rm(directory, { recursive: true });
   });
 
-  function opener() {
-    return createOpener({ knownHosts: [known] });
+  function opener(linger = 0) {
+    return createOpener({ knownHosts: [known], linger });
   }
   function hop(port: number): JumpHost {
     return { user: 'root', host: '127.0.0.1', port };
@@ -79,6 +79,28 @@ describe.skipIf(missing !== undefined)(`a machine behind others${missing ? `: ${
     await pool[Symbol.asyncDispose]();
     await untilIdle(gate, before + 1);
     await pool[Symbol.asyncDispose]();
+  });
+
+  it('finds the host between still open after a pause without machines, until the opener ends', async () => {
+    const before = await loginsAt(gate);
+    const accepted = proxy.accepted();
+    {
+      await using lasting = opener(60_000);
+      for (let i = 0; i < 3; i += 1) {
+        await using connection = await lasting.open(access(), options);
+        expect((await connection.exec('exit 3', { signal: never })).exitCode).toBe(3);
+      }
+    }
+    expect(proxy.accepted() - accepted).toBe(1);
+    await untilIdle(gate, before + 1);
+  });
+
+  it('closes the host between when no machine has needed it for a while', async () => {
+    const before = await loginsAt(gate);
+    const passing = opener(20);
+    const connection = await passing.open(access(), options);
+    await connection[Symbol.asyncDispose]();
+    await untilIdle(gate, before + 1);
   });
 
   it('opens the host between again when it was lost, and when it was given back', async () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import type { Ran, RunOptions } from '../cli/command.ts';
+import type { MachineBackend } from '../support/ec2/backend.ts';
 import type { Ec2Endpoint, Ec2Options } from '../support/ec2/endpoint.ts';
 import { startEc2Endpoint } from '../support/ec2/endpoint.ts';
 import type { SshdMachines } from '../support/ec2/machines.ts';
@@ -28,10 +29,16 @@ export const SSH_PORT = 2_222;
 /** Plans that it writes have the provider `west`, whose credentials are sensitive inputs, as the default one. */
 export async function cloudScenario({
   sudo = true,
+  behind = (fleet) => fleet,
   ...options
-}: Ec2Options & { readonly sudo?: boolean } = {}): Promise<CloudScenario> {
+}: Ec2Options & {
+  /** Users of machines may do everything as root. */
+  readonly sudo?: boolean;
+  /** What stands behind the instances. */
+  readonly behind?: (fleet: SshdMachines) => MachineBackend;
+} = {}): Promise<CloudScenario> {
   const fleet = await createSshdMachines({ port: SSH_PORT, sudo });
-  const endpoint = await startEc2Endpoint({ backend: fleet, regions: ['us-west-2'], ...options });
+  const endpoint = await startEc2Endpoint({ backend: behind(fleet), regions: ['us-west-2'], ...options });
   const space = await openScenario();
   const { accessKeyId, secretAccessKey, sessionToken } = endpoint.credentials;
   const env = { EC2_KEY: accessKeyId, EC2_SECRET: secretAccessKey, EC2_TOKEN: sessionToken ?? '' };
