@@ -3,7 +3,7 @@ import type { ErrorKind } from './errors.ts';
 import { errorKind } from './errors.ts';
 
 const CREDENTIALS =
-  'Check the region, and the access key with its secret: AWS_ACCESS_KEY_ID, the profile, or "credentials" in the plan.';
+  'Check the region, and the access key with its secret: AWS_ACCESS_KEY_ID, the profile, or "accessKeyId" of the provider.';
 const SIGN_IN = 'Sign in again, e.g. aws sso login, or renew the session token.';
 const ELSEWHERE = 'Try later, or list more types or subnets as "ec2.instanceType" and "ec2.subnetId".';
 const OTHER_ZONE = 'Use an instance type that is offered in the zone, or a subnet of another zone.';
@@ -46,7 +46,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   AuthFailure: `${CREDENTIALS} An image may also be private to another account.`,
   Blocked: SUPPORT,
   CredentialsProviderError:
-    'Sign in, e.g. aws sso login, set AWS_PROFILE or AWS_ACCESS_KEY_ID, or give the provider "credentials".',
+    'Sign in, e.g. aws sso login, set AWS_PROFILE or AWS_ACCESS_KEY_ID, or give the provider "accessKeyId" and "secretAccessKey".',
   ExpiredToken: SIGN_IN,
   ExpiredTokenException: SIGN_IN,
   IncompleteSignature: CREDENTIALS,
@@ -91,6 +91,7 @@ const ADVICE_BY_KIND: Partial<Record<ErrorKind, string>> = {
   quota: 'Ask for a higher quota in Service Quotas, or use less of it.',
   auth: CREDENTIALS,
   missing: AS_NAMED,
+  invalid: 'Change what the message speaks of under "ec2" or "labels" in the plan.',
 };
 
 /** Codes by which a service says that the action is not allowed. */

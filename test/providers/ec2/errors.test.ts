@@ -52,6 +52,8 @@ describe('adviceOn()', () => {
       'Ask for a higher quota "Running On-Demand … instances" in Service Quotas, or use fewer or smaller machines.',
     );
     expect(on('DescribeVpcs', 'ExpiredToken')).toContain('aws sso login');
+    expect(on('DescribeVpcs', 'AuthFailure')).toContain('"accessKeyId" of the provider');
+    expect(on('RunInstances', 'InvalidParameterValue')).toContain('Change what the message speaks of');
   });
 
   it('names the action that is to be allowed', () => {
