@@ -48,7 +48,10 @@ export function createBastions(
   async function leave(key: string, entry: Entry): Promise<void> {
     entry.users -= 1;
     if (entry.users > 0) return;
-    if (linger === 0 || table.get(key) !== entry) { await close(key, entry); return; }
+    if (linger === 0 || table.get(key) !== entry) {
+      await close(key, entry);
+      return;
+    }
     entry.idle = setTimeout(() => void close(key, entry), linger);
   }
 
