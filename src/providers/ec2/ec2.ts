@@ -80,7 +80,10 @@ export async function createEc2Provider(config: Ec2Config, options: Ec2ProviderO
     apiCalls: api.calls,
     check: inPortWords((previews, cancel) => check({ ...parts, image: resolver.image }, previews, cancel)),
     prepare: inPortWords((tags, requests, cancel) => prepare(parts, tags, requests, cancel)),
-    release: inPortWords((tags, cancel) => release(patient, tags, cancel)),
+    release: inPortWords((tags, cancel) => {
+      groups.forget(tags);
+      return release(patient, tags, cancel);
+    }),
     resolve: inPortWords((request, cancel) => resolver.resolve(request, cancel)),
     launch: inPortWords((batch, cancel) => launch(batch, cancel)),
     describe: inPortWords((ids, cancel) => {

@@ -23,6 +23,8 @@ export interface MadeGroups {
    * this object's life. Rejects with `ProviderError` when a group of that name is somebody else's.
    */
   ensure(tags: Tags, vpcId: string | null, cancel: Cancel): Promise<string>;
+  /** To be told before a deployment's groups are removed: what is wanted afterwards is made again. */
+  forget(tags: Tags): void;
 }
 
 export interface MadeGroupsParts {
@@ -70,6 +72,9 @@ export function createMadeGroups({ api, config, clock, operator }: MadeGroupsPar
         made.delete(key);
         throw error;
       }
+    },
+    forget({ uuid }) {
+      for (const key of [...made.keys()]) if (key.startsWith(`${uuid} `)) made.delete(key);
     },
   };
 }

@@ -123,6 +123,10 @@ it('check() names the quota that the fewest machines exceed, beside what runs, a
     hint: expect.stringContaining('/quotas/L-1216C47A') as string,
   });
   expect(spot).toMatchObject({ service: 'spare', message: /\(L-34B43A08\)/ });
+  const [other] = await provider.check([subject.preview({ instanceType: 'm5.large' }, 3)], cancel);
+  expect(other).toMatchObject({ service: 'web', message: /at least 6 vCPUs are needed, 4 are in use/ });
+  endpoint.deny(['DescribeInstances']);
+  expect(await messages(provider, [subject.preview({}, 3)])).toEqual([]);
   endpoint.deny(['ListServiceQuotas']);
   expect(await messages(provider, [subject.preview({}, 3)])).toEqual([]);
 });
@@ -171,6 +175,27 @@ it('checkPermission() asks no cloud that may overlook a dry run', async () => {
   for (const endpoint of ['https://cloud.example:8773', 'http://localhost:4566', null])
     await checkPermission(api, { endpoint }, wanted, images, cancel);
   expect(asked).toBe(2);
+});
+
+it('check() wants a subnet where there is no default VPC, and groups of its VPC', async () => {
+  await using subject = await providerOnEndpoint();
+  const { config, endpoint, api } = subject;
+  const [subnet, vpc] = [endpoint.fixtures().subnets[0], { id: 'vpc-2', isDefault: false, account: '1' }];
+  const other = { id: 'sg-2', name: 'other', vpcId: 'vpc-2', account: '1', tags: {} };
+  const lonely = scriptedApi({
+    ...api,
+    describeVpcs: () => Promise.resolve([vpc]),
+    describeSecurityGroups: () => Promise.resolve([other]),
+  });
+  const provider = await subject.open(config, { api: lonely });
+  const found = await messages(provider, [
+    subject.preview({}, 1, { service: 'plain' }),
+    subject.preview({ subnetId: subnet, securityGroupIds: ['sg-2'] }, 1, { service: 'grouped' }),
+  ]);
+  expect(found).toEqual([
+    'plain: Cannot launch without a subnet: the account has no default VPC in us-east-1',
+    `grouped: Cannot use security group "sg-2": it is in "vpc-2", the machines come to be in "${endpoint.fixtures().vpc}"`,
+  ]);
 });
 
 it('checkQuota() passes over a launch whose types count against several quotas', async () => {

@@ -54,6 +54,14 @@ describe('prepare() on EC2', () => {
     expect(endpoint.calls.length - before).toBeLessThanOrEqual(2);
   });
 
+  it('makes one group for subnets of the same VPC', async () => {
+    await using subject = await providerOnEndpoint();
+    const { endpoint, provider } = subject;
+    const { subnets, vpc } = endpoint.fixtures();
+    await provider.prepare(TAGS, [subject.request({ subnetId: [...subnets] }), subject.request()], cancel);
+    expect(endpoint.securityGroups().map(({ vpcId }) => vpcId)).toEqual([vpc]);
+  });
+
   it('makes nothing where every request names its own', async () => {
     await using subject = await providerOnEndpoint();
     const { endpoint, provider } = subject;

@@ -41,6 +41,7 @@ describe('release() on EC2', () => {
     await provider.release(TAGS, cancel);
     await provider.release(OTHER, cancel);
     expect(endpoint.securityGroups()).toEqual([]);
+    expect(await subject.launch(1)).toHaveLength(1);
   });
 
   it('ends when it is cancelled while machines are there', async () => {
