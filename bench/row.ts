@@ -4,8 +4,8 @@ export interface Row {
   readonly value: number;
   /** `×` for ratios, `ms`, `MB`. */
   readonly unit: string;
-  /** What it should not exceed. */
-  readonly limit: number;
+  /** What it should not exceed; null: it is told for information. */
+  readonly limit: number | null;
   /** The absolute figures behind it. */
   readonly detail: string;
 }
@@ -14,8 +14,8 @@ export function table(rows: readonly Row[]): string {
   const cells = rows.map(({ name, value, unit, limit, detail }) => [
     name,
     `${value.toFixed(2)} ${unit}`,
-    `≤ ${limit} ${unit}`,
-    value <= limit ? 'met' : 'MISSED',
+    limit === null ? '' : `≤ ${limit} ${unit}`,
+    limit === null ? '' : value <= limit ? 'met' : 'MISSED',
     detail,
   ]);
   const widths = [0, 1, 2, 3].map((i) => Math.max(...cells.map((row) => (row[i] ?? '').length)));

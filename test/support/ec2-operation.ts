@@ -21,6 +21,8 @@ export interface Ec2Address extends Pick<Ec2Endpoint, 'url' | 'region' | 'creden
 
 /** Operations of one deployment on an EC2 endpoint: the real SDK, store and clock; connections and scripts are fakes. */
 export interface Ec2Operations extends AsyncDisposable {
+  readonly stateDirectory: string;
+  readonly planPath: string;
   readonly events: readonly EngineEvent[];
   up(): Promise<OperationResult>;
   down(): Promise<OperationResult>;
@@ -88,6 +90,8 @@ levels:
   const { signal } = new AbortController();
   const same = (): Promise<typeof plan> => Promise.resolve(plan);
   return {
+    stateDirectory,
+    planPath: path,
     events,
     up: () => up(wiring, { plan, adopt: false, readPlan: same }, { signal }),
     down: () =>
