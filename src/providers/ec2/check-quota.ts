@@ -42,7 +42,9 @@ export async function checkQuota(
         message:
           `Cannot launch ${services.map((name) => `"${name}"`).join(', ')}: at least ${vcpus} vCPUs are needed, ${running} are in use, ` +
           `and quota "${quota.name}" (${quota.code}) in ${api.region} is ${limit}`,
-        hint: `Ask for more at https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas/${quota.code}, or use fewer or smaller machines.`,
+        hint:
+          `Ask for more with: aws service-quotas request-service-quota-increase --service-code ec2 --quota-code ${quota.code} ` +
+          `--desired-value ${running + vcpus}; or use fewer or smaller machines.`,
       },
     ];
   });

@@ -120,7 +120,7 @@ it('check() names the quota that the fewest machines exceed, beside what runs, a
     service: null,
     message:
       'Cannot launch "db", "web": at least 6 vCPUs are needed, 4 are in use, and quota "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances" (L-1216C47A) in us-east-1 is 8',
-    hint: expect.stringContaining('/quotas/L-1216C47A') as string,
+    hint: expect.stringContaining('--quota-code L-1216C47A --desired-value 10;') as string,
   });
   expect(spot).toMatchObject({ service: 'spare', message: /\(L-34B43A08\)/ });
   const [other] = await provider.check([subject.preview({ instanceType: 'm5.large' }, 3)], cancel);
