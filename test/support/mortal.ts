@@ -27,7 +27,8 @@ export interface Life {
   readonly died: Promise<void>;
 }
 
-interface Mortality extends Life {
+/** A life to whose deeds a test adds its own. */
+export interface Mortality extends Life {
   readonly signal: AbortSignal;
   /** A deed. `goesOn`: right after means right after its begin, not its end. */
   act<T>(name: string, effect: () => Promise<T>, options?: { readonly goesOn: boolean }): Promise<T>;
@@ -38,7 +39,7 @@ interface Mortality extends Life {
 export function mortal(
   wiring: Wiring,
   at: KillPoint | null,
-): { readonly wiring: Wiring; readonly life: Life } {
+): { readonly wiring: Wiring; readonly life: Mortality } {
   const life = createLife(at);
   const { connections, runner, logs } = wiring;
   const until = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, life.signal]);
