@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { startEc2Endpoint } from '../test/support/ec2/endpoint.ts';
 import { AWS_LIMITS } from '../test/support/ec2/throttle.ts';
 
@@ -8,4 +9,4 @@ await using endpoint = await startEc2Endpoint({
 });
 const { url, region, credentials } = endpoint;
 process.stdout.write(`${JSON.stringify({ url, region, credentials, image: endpoint.fixtures().debian })}\n`);
-for await (const chunk of process.stdin) void chunk;
+await once(process.stdin.resume(), 'end');
