@@ -176,13 +176,21 @@ export interface Provider {
   close(): Promise<void>;
 }
 
-/** The provider could not be asked, or answered nonsense. `retryAfter` as in `LaunchRefusal`. */
+/**
+ * The provider could not be asked, or answered nonsense. `retryAfter` as in `LaunchRefusal`; `isFinal`: asking again is
+ * of no use before somebody does what the message says.
+ */
 export class ProviderError extends Error {
   readonly retryAfter: number | null;
+  readonly isFinal: boolean;
 
-  constructor(message: string, options: { readonly retryAfter?: number; readonly cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { readonly retryAfter?: number; readonly isFinal?: boolean; readonly cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'ProviderError';
     this.retryAfter = options.retryAfter ?? null;
+    this.isFinal = options.isFinal ?? false;
   }
 }

@@ -46,6 +46,8 @@ export interface Ec2Harness extends AsyncDisposable {
 export interface Ec2HarnessOptions extends Ec2Options {
   /** Milliseconds of the clock. */
   readonly consistencyDelay?: number;
+  /** Told the name of each call that changes something before it is made. */
+  readonly onCall?: (name: string) => void;
   /** Whose credentials processes have from now on; default: the first account's. */
   readonly as?: () => Account | undefined;
 }
@@ -66,6 +68,7 @@ const QUESTION = /^(describe|find|zonesOf|dryRun|parameter|quotas)/;
 export async function createEc2Harness({
   consistencyDelay = 2_000,
   as = () => undefined,
+  onCall = () => undefined,
   ...options
 }: Ec2HarnessOptions = {}): Promise<Ec2Harness> {
   const directory = await mkdtemp(join(tmpdir(), 'plan-ec2-engine-'));
@@ -104,7 +107,7 @@ export async function createEc2Harness({
       stateDirectory,
       place,
       clock,
-      api: mortalApi(api, life),
+      api: mortalApi(api, life, onCall),
       consistencyDelay,
     });
   }
@@ -195,16 +198,19 @@ export function ran({ executions }: FakeMachines, step: FakeExecution['step']): 
 }
 
 /** What changes something in the cloud is a deed; what only asks is none. */
-function mortalApi(api: Ec2Api, life: () => Mortality): Ec2Api {
+function mortalApi(api: Ec2Api, life: () => Mortality, onCall: (name: string) => void): Ec2Api {
   const entries = Object.entries(api).map(([name, value]: [string, unknown]) => {
     if (typeof value !== 'function' || name === 'close') return [name, value];
     const call = value as (...given: readonly unknown[]) => Promise<unknown>;
     return [
       name,
-      (...given: readonly unknown[]) =>
-        QUESTION.test(name)
-          ? life().ask(() => call(...given))
-          : life().act(`api ${name}`, () => call(...given)),
+      (...given: readonly unknown[]) => {
+        if (QUESTION.test(name)) return life().ask(() => call(...given));
+        return life().act(`api ${name}`, () => {
+          onCall(name);
+          return call(...given);
+        });
+      },
     ];
   });
   return Object.fromEntries(entries) as Ec2Api;

@@ -74,7 +74,7 @@ export async function find(
         return [{ type: 'launch-answered', batch: number, ids, shortfall: null }];
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
-      if (clock.now() - begun >= provider.consistencyDelay + PATIENCE) {
+      if (error.isFinal || clock.now() - begun >= provider.consistencyDelay + PATIENCE) {
         const message = `Cannot tell whether it was launched: ${messageOf(error)}`;
         const failed = { failure: failureOf('terminate', 'error', message), gaveUp: true, retryAt: null };
         return stillOpen(batch, failed, context);

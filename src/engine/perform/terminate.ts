@@ -1,11 +1,10 @@
-import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
 import type { Instance } from '../../machine.ts';
-import type { Observation } from '../../providers/provider.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import type { PerformContext, StepCancel } from './context.ts';
 import { failureOf, messageOf } from './context.ts';
+import { untilGone } from './until-gone.ts';
 
 /**
  * Has a provider end instances and waits until it confirms that each is gone. A call that fails is made again until
@@ -44,34 +43,23 @@ export async function terminate(
       break;
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
-      if (clock.now() - startedAt >= timeout)
+      if (error.isFinal || clock.now() - startedAt >= timeout)
         return ids.flatMap((id) => failed(id, messageOf(error), startedAt, context));
       await clock.sleep(Math.max(pause, error.retryAfter ?? 0), cancel);
       pause = Math.min(pause * 2, 5_000);
     }
   }
-  const ends = await Promise.all(
-    ids.map(async (id): Promise<{ readonly id: string; readonly problem: string | null }> => {
-      const why = refused.get(id);
-      if (why !== undefined) return { id, problem: why };
-      const left = Math.max(0, timeout - (clock.now() - startedAt));
-      const end = await context
-        .watch(providerName)
-        .wait(id, { until: isGone, timeout: left, signal: cancel.signal });
-      if (end.kind === 'seen') return { id, problem: null };
-      const state = end.lastError ?? `the provider says "${end.last?.state ?? 'unknown'}"`;
-      return { id, problem: `it is not gone after ${spellDuration(timeout)}: ${state}` };
-    }),
-  );
+  const problems = new Map<string, string | null>(refused);
+  const waitedFor = ids.filter((id) => !refused.has(id));
+  const limit = { deadline: startedAt + timeout, timeout };
+  for (const [id, problem] of await untilGone(providerName, waitedFor, limit, context, cancel))
+    problems.set(id, problem);
+  const ends = ids.map((id) => ({ id, problem: problems.get(id) ?? null }));
   const gone = ends.filter(({ problem }) => problem === null).map(({ id }) => id);
   return [
     ...(gone.length > 0 ? [{ type: 'instances-gone', ids: gone } as const] : []),
     ...ends.flatMap(({ id, problem }) => (problem === null ? [] : failed(id, problem, startedAt, context))),
   ];
-}
-
-function isGone({ state }: Observation): boolean {
-  return state === 'terminated' || state === 'unknown';
 }
 
 const TERMINATE_TIMEOUT = 300_000;

@@ -70,6 +70,7 @@ export function createAccount(api: Ec2Api, config: Ec2Config, recorded: string |
       throw new ProviderError(
         `Cannot look after the machines of provider "${config.name}": they belong to account ${owner}, the credentials are ${whose}.\n` +
           `Use credentials of account ${owner}.`,
+        { isFinal: true },
       );
     },
   };
