@@ -2,6 +2,7 @@ import type { Cancel, LaunchAnswer, LaunchBatch } from '../provider.ts';
 import type { Alternatives } from './alternatives.ts';
 import type { Ec2Api, Ec2Instance } from './api.ts';
 import { Ec2Error } from './api.ts';
+import { errorKind } from './errors.ts';
 import type { NameTags } from './name-tags.ts';
 import { finalRefusal, isWorthElsewhere, placeOf, refusedLaunch } from './refusal.ts';
 import type { ResolvedRequest } from './resolved-request.ts';
@@ -48,6 +49,19 @@ export function createLauncher({
     return refusedLaunch(error, attempt, { isOtherLeft, wasMade: wasMade(error, made) });
   }
 
+  /**
+   * These are answered before EC2 looks at the token: an earlier call, whose answer was lost, may have launched all the
+   * same. Where that is not told either it stays unknown, and the batch open.
+   */
+  async function lookedUp(batch: LaunchBatch, error: Ec2Error, cancel: Cancel): Promise<LaunchAnswer> {
+    try {
+      const found = await api.findInstances({ 'client-token': [batch.token] }, cancel);
+      return found.length > 0 ? answer(batch, found) : refuse(batch, error);
+    } catch (unasked) {
+      throw unasked instanceof Ec2Error ? error : unasked;
+    }
+  }
+
   return async (batch, cancel) => {
     const { input } = resolvedOf(batch.request);
     try {
@@ -57,6 +71,7 @@ export function createLauncher({
       return answered;
     } catch (error) {
       if (!(error instanceof Ec2Error)) throw error;
+      if (mayHideLaunch(error)) return await lookedUp(batch, error, cancel);
       if (error.code !== 'IdempotentInstanceTerminated') return refuse(batch, error);
       // It did launch them, and they are gone: that is for whoever describes them to see, while EC2 remembers them.
       const gone = answer(batch, await api.findInstances({ 'client-token': [batch.token] }, cancel));
@@ -65,6 +80,11 @@ export function createLauncher({
         : gone;
     }
   };
+}
+
+/** Of who asks, or of what the token was used for; not of what was launched under it. */
+function mayHideLaunch({ code }: Ec2Error): boolean {
+  return errorKind(code) === 'auth' || code === 'IdempotentParameterMismatch';
 }
 
 /** Ids by launch index; by their order where a cloud does not tell indices, so that none is overlooked. */

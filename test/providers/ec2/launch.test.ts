@@ -317,10 +317,29 @@ describe('launch()', () => {
     });
   });
 
-  it('calls another request under the same token a bug', async () => {
+  it('answers what an earlier call launched when a repeated one is not allowed any more', async () => {
+    const request = await resolve();
+    const ids = idsOf(await ask(request, 2));
+    endpoint.deny(['RunInstances']);
+    expect(await ask(request, 2)).toEqual({ kind: 'launched', ids, whyFewer: null });
+  });
+
+  it('does not call refused what the credentials, which expired, can tell nothing about', async () => {
     const request = await resolve();
     idsOf(await ask(request, 1));
-    expect(await ask(request, 2)).toMatchObject({
+    endpoint.expire();
+    await expect(ask(request, 1)).rejects.toMatchObject({ call: 'RunInstances', code: 'RequestExpired' });
+  });
+
+  it('takes over what was launched by another request under the same token', async () => {
+    const request = await resolve();
+    const [id] = idsOf(await ask(request, 1));
+    expect(await ask(request, 2)).toMatchObject({ kind: 'launched', ids: [id, null] });
+  });
+
+  it('calls another request under the same token a bug', async () => {
+    endpoint.refuse({ code: 'IdempotentParameterMismatch' });
+    expect(await ask(await resolve(), 2)).toMatchObject({
       kind: 'refused',
       retryAfter: null,
       message: `EC2 refused t3.micro in ${endpoint.region}: IdempotentParameterMismatch: another request was made under the token "token-1". This is a bug in plan.`,
