@@ -48,11 +48,21 @@ export async function bringUp(
   await running.journal.commit(halfDown(state));
   const goal = { kind: 'up', plan } as const;
   if (!running.hasWork(goal)) return { succeeded: isUp(running), worked: false };
+  await running.journal.commit(unreached(state));
   await running.providers.open(providersOf(state));
   await check(running, plan);
   await prepare(running, plan);
   await running.converge(goal);
   return { succeeded: isUp(running) && running.setbacks() === 0, worked: true };
+}
+
+/** What ran and was not reached when an earlier operation ended may be anything by now: its provider is asked anew. */
+function unreached({ machines }: DeploymentState): readonly FactBody[] {
+  return [...machines.values()].flatMap(({ name, generation, stage, wanted }): readonly FactBody[] =>
+    stage === 'running' && wanted
+      ? [{ type: 'machine-revised', machine: name, generation, to: 'look', cause: 'it was not reached yet' }]
+      : [],
+  );
 }
 
 function isUp({ journal: { state }, isRevised }: Running): boolean {
