@@ -10,7 +10,7 @@ import type { Style } from './style.ts';
 /** More machines than this are counted, not listed. */
 const LISTED_MACHINES = 12;
 /** More failures than this are counted, not shown. */
-const SHOWN_FAILURES = 5;
+export const SHOWN_FAILURES = 5;
 /** Log lines of every failure but the first. */
 const SHORT_TAIL = 5;
 
@@ -28,21 +28,20 @@ export function failureReport(
   { style, next, logPath }: ReportOptions,
 ): readonly string[] {
   const failed = failedMachines(kind, state);
+  const shown = alike(failed);
   const logged = failed.find(({ failure }) => hasLog(failure));
   const total = [...state.machines.values()].filter(({ wanted }) => wanted).length;
   const what = WHAT[kind](state.name);
   const why = failed.length === 0 ? 'see above' : `${failed.length} of ${countOf(total, 'machine')} failed`;
   return [
     `${style.bad('✘')} ${what}: ${why}`,
-    ...failed
+    ...shown
       .slice(0, SHOWN_FAILURES)
-      .flatMap((machine, i) => [
+      .flatMap((machines, i) => [
         '',
-        ...failureLines(machine, i === 0 ? Infinity : SHORT_TAIL, style, logPath),
+        ...failureLines(machines, i === 0 ? Infinity : SHORT_TAIL, style, logPath),
       ]),
-    ...(failed.length > SHOWN_FAILURES
-      ? ['', `  … and ${failed.length - SHOWN_FAILURES} more: ${next.status}`]
-      : []),
+    ...(shown.length > SHOWN_FAILURES ? ['', `  … and ${countOfRest(shown)} more: ${next.status}`] : []),
     '',
     ...leftLines(state),
     `Next: ${next[kind]}`,
@@ -97,8 +96,37 @@ export function failedMachines(kind: OperationKind, state: DeploymentState): rea
     });
 }
 
+/** Machines to which the same happened, without a log to tell more. */
+export interface FailedAlike {
+  readonly names: readonly string[];
+  readonly failure: Failure;
+}
+
+export function alike(failed: readonly FailedMachine[]): readonly FailedAlike[] {
+  const groups = new Map<string, { readonly names: string[]; readonly failure: Failure }>();
+  for (const { name, failure } of failed) {
+    const { step, exitCode, message, logPath } = failure;
+    const key = JSON.stringify([step, exitCode, message, logPath === null ? null : name]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { names: [name], failure });
+    else group.names.push(name);
+  }
+  return [...groups.values()];
+}
+
+/** `web-0, web-1`; of many the first and how many more. */
+export function listOf(names: readonly string[]): string {
+  const more = names.length - LISTED_MACHINES;
+  return `${names.slice(0, LISTED_MACHINES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** How many machines are in the groups that are not shown. */
+export function countOfRest(groups: readonly FailedAlike[]): number {
+  return groups.slice(SHOWN_FAILURES).reduce((sum, { names }) => sum + names.length, 0);
+}
+
 function failureLines(
-  { name, failure }: FailedMachine,
+  { names, failure }: FailedAlike,
   tail: number,
   style: Style,
   logPath: (path: string) => string,
@@ -106,7 +134,7 @@ function failureLines(
   const { step, exitCode, message, logTail } = failure;
   const code = exitCode === null ? '' : ` (exit code ${exitCode})`;
   return [
-    `  ${style.bold(name)}  ${step} failed${code}: ${message}`,
+    `  ${style.bold(listOf(names))}  ${step} failed${code}: ${message}`,
     ...logTail.slice(-tail).map((line) => `    ${style.dim('|')} ${line}`),
     ...(failure.logPath === null ? [] : [`    log: ${logPath(failure.logPath)}`]),
   ];
@@ -116,7 +144,5 @@ function leftLines(state: DeploymentState): readonly string[] {
   const left = [...state.instances.values()];
   if (left.length === 0) return ['Nothing is left running.'];
   const names = [...new Set(left.map(({ machine }) => machine))];
-  const shown = names.slice(0, LISTED_MACHINES).join(', ');
-  const more = names.length > LISTED_MACHINES ? ` and ${names.length - LISTED_MACHINES} more` : '';
-  return [`Still running: ${countOf(left.length, 'machine')} (${shown}${more})`];
+  return [`Still running: ${countOf(left.length, 'machine')} (${listOf(names)})`];
 }

@@ -3,15 +3,13 @@ import type { LevelRecord } from '../../fact.ts';
 import type { Machine } from '../../machine.ts';
 import type { DeploymentState } from '../../state/deployment-state.ts';
 import type { ReportOptions } from './failure-report.ts';
-import { failedMachines } from './failure-report.ts';
+import { alike, countOfRest, failedMachines, listOf, SHOWN_FAILURES } from './failure-report.ts';
 import { countOf } from './happening.ts';
 import type { Style } from './style.ts';
 import type { Timeline } from './timeline.ts';
 
 /** More ready machines of a service than this are counted, not listed. */
 const LISTED_MACHINES = 12;
-/** More failures than this are counted, not shown. */
-const SHOWN_FAILURES = 5;
 
 /** What is ready, by level, with addresses, and where the time went. */
 export function readyReport(
@@ -57,16 +55,17 @@ function readyLines(
 
 /** Machines beyond `min` that failed. */
 function missingLines(state: DeploymentState, { style, next }: ReportOptions): readonly string[] {
-  const failed = failedMachines('up', state);
+  const failed = alike(failedMachines('up', state));
   if (failed.length === 0) return [];
-  const more = failed.length - SHOWN_FAILURES;
   return [
     '',
     'Not ready, and not needed:',
     ...failed
       .slice(0, SHOWN_FAILURES)
-      .map(({ name, failure }) => `  ${style.bold(name)}  ${failure.step} failed: ${failure.message}`),
-    ...(more > 0 ? [`  … and ${more} more: ${next.status}`] : []),
+      .map(
+        ({ names, failure }) => `  ${style.bold(listOf(names))}  ${failure.step} failed: ${failure.message}`,
+      ),
+    ...(failed.length > SHOWN_FAILURES ? [`  … and ${countOfRest(failed)} more: ${next.status}`] : []),
   ];
 }
 

@@ -75,6 +75,43 @@ it('readyReport() names the machines beyond min that failed', () => {
   ]);
 });
 
+it('reports tell once what happened to several machines and left no log', () => {
+  const own = story({ app: { web: 16 } }, () => undefined);
+  const timeline = createTimeline(START);
+  own.launch('web', 1);
+  readyMachine(own, 'web-0');
+  const machines = Array.from({ length: 15 }, (_, i) => ({ name: `web-${i + 1}`, generation: 1 }));
+  const request = { sensitive: '{}' };
+  own.record(
+    {
+      type: 'launch-requested',
+      batch: { number: 2, service: 'web', provider: 'west', machines, min: 1, token: 't', request },
+    },
+    {
+      type: 'launch-refused',
+      batch: 2,
+      failed: {
+        failure: {
+          step: 'launch',
+          reason: 'refused',
+          message: 'Cannot launch: the quota is full',
+          exitCode: null,
+          logTail: [],
+          logPath: null,
+        },
+        gaveUp: true,
+        retryAt: null,
+      },
+    },
+  );
+  const names = Array.from({ length: 12 }, (_, i) => `web-${i + 1}`).join(', ');
+  const line = `  ${names} and 3 more  launch failed: Cannot launch: the quota is full`;
+  expect(readyReport(own.state, timeline, own.now(), OPTIONS)).toContain(line);
+  const failed = failureReport('up', own.state, OPTIONS);
+  expect(failed[0]).toBe('✘ Cannot bring "web-stack" up: 15 of 16 machines failed');
+  expect(failed.filter((text) => text.includes('quota'))).toEqual([line]);
+});
+
 describe('failureReport()', () => {
   it('tells of the first failure all, of the next ones less, and counts the rest', () => {
     const own = story({ app: { web: 7 }, above: { top: 1 } }, () => undefined);
