@@ -24,6 +24,17 @@ export async function resolve(specifier, context, next) {
 /** Each test starts many processes, one after another. */
 const PATIENCE = 90_000;
 
+/** Adds what was loaded by `require`, at the end. */
+const REGISTER = (hook: string): string => `
+import { appendFileSync } from 'node:fs';
+import { createRequire, register } from 'node:module';
+register(${JSON.stringify(hook)});
+process.on('exit', () => {
+  const required = Object.keys(createRequire(import.meta.url).cache);
+  appendFileSync(process.env.PLAN_TEST_IMPORTS, required.map((path) => path + '\\n').join(''));
+});
+`;
+
 let directory: string;
 let runs = 0;
 
@@ -31,10 +42,7 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'plan-lazy-'));
   const hook = join(directory, 'hook.mjs');
   writeFileSync(hook, HOOK);
-  writeFileSync(
-    join(directory, 'register.mjs'),
-    `import { register } from 'node:module';\nregister(${JSON.stringify(pathToFileURL(hook).href)});\n`,
-  );
+  writeFileSync(join(directory, 'register.mjs'), REGISTER(pathToFileURL(hook).href));
 });
 
 afterAll(() => {

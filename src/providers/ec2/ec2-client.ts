@@ -1,4 +1,30 @@
-import {
+import { createRequire } from 'node:module';
+
+import type * as Sdk from '@aws-sdk/client-ec2';
+import type {
+  $Command,
+  EC2ClientResolvedConfig,
+  RunInstancesCommandInput,
+  ServiceInputTypes,
+  ServiceOutputTypes,
+} from '@aws-sdk/client-ec2';
+import type { Clock } from '../../clock.ts';
+import { systemClock } from '../../clock.ts';
+import type { Cancel } from '../provider.ts';
+import type { Ec2Api, Ec2Instance, IngressRule, RunInput } from './api.ts';
+import { Ec2Error } from './api.ts';
+import type { Sending } from './asking.ts';
+import { createAsking } from './asking.ts';
+import { createCalls } from './calls.ts';
+import { clientSettings, makeSilently } from './client-settings.ts';
+import type { Ec2Config } from './config.ts';
+import { admitEach } from './admit-each.ts';
+import * as answers from './ec2-answers.ts';
+import { onFirstUse } from './on-first-use.ts';
+import { permissionOf, tagged, tagList, userDataOf } from './ec2-terms.ts';
+
+// An `import` of these two megabytes of CommonJS parses them twice more, which takes longer than all the rest.
+const {
   AuthorizeSecurityGroupIngressCommand,
   CreateSecurityGroupCommand,
   CreateTagsCommand,
@@ -23,28 +49,7 @@ import {
   StartInstancesCommand,
   StopInstancesCommand,
   TerminateInstancesCommand,
-} from '@aws-sdk/client-ec2';
-import type {
-  $Command,
-  EC2ClientResolvedConfig,
-  RunInstancesCommandInput,
-  ServiceInputTypes,
-  ServiceOutputTypes,
-} from '@aws-sdk/client-ec2';
-import type { Clock } from '../../clock.ts';
-import { systemClock } from '../../clock.ts';
-import type { Cancel } from '../provider.ts';
-import type { Ec2Api, Ec2Instance, IngressRule, RunInput } from './api.ts';
-import { Ec2Error } from './api.ts';
-import type { Sending } from './asking.ts';
-import { createAsking } from './asking.ts';
-import { createCalls } from './calls.ts';
-import { clientSettings, makeSilently } from './client-settings.ts';
-import type { Ec2Config } from './config.ts';
-import { admitEach } from './admit-each.ts';
-import * as answers from './ec2-answers.ts';
-import { onFirstUse } from './on-first-use.ts';
-import { permissionOf, tagged, tagList, userDataOf } from './ec2-terms.ts';
+} = createRequire(import.meta.url)('@aws-sdk/client-ec2') as typeof Sdk;
 
 /** Most results of a page, as far as EC2 allows. */
 const PAGE = { MaxResults: 1_000 };
