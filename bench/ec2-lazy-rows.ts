@@ -9,7 +9,7 @@ import type { Row } from './row.ts';
 const ROUNDS = 15;
 const EC2 = 'providers/ec2';
 
-/** What EC2 costs to commands that do not use it: the program as it is against a copy that lacks EC2. */
+/** What EC2 costs to commands that do not use it: CPU time of the program as it is, against a copy that lacks EC2. */
 export async function ec2LazyRows(): Promise<readonly Row[]> {
   const { stdout: directory } = await measure([program('recorded'), '1']);
   const bare = await mkdtemp(join(tmpdir(), 'plan-bench-bare-'));
@@ -24,37 +24,36 @@ export async function ec2LazyRows(): Promise<readonly Row[]> {
       ['list', ...state],
       ['validate', join(directory, 'plan.yml'), ...state],
     ];
-    const both = { CLI, bare: join(bare, 'dist/cli/main.js') };
-    const wall = async (args: readonly string[]): Promise<number> =>
-      (await measure(args, { bare: true })).wall;
+    const without = join(bare, 'dist/cli/main.js');
+    const cpu = async (args: readonly string[]): Promise<number> => (await measure(args)).cpu;
     const rounds: { readonly ours: number; readonly theirs: number }[] = [];
     const loading: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       let [ours, theirs] = [0, 0];
       for (const command of commands) {
-        ours += await wall([both.CLI, ...command]);
-        theirs += await wall([both.bare, ...command]);
+        ours += await cpu([CLI, ...command]);
+        theirs += await cpu([without, ...command]);
       }
       rounds.push({ ours, theirs });
-      const nothing = await wall(['-e', '0']);
-      loading.push((await wall(['--input-type=module', '-e', importOf(`${EC2}/ec2.js`)])) - nothing);
+      const nothing = await cpu(['-e', '0']);
+      loading.push((await cpu(['--input-type=module', '-e', importOf(`${EC2}/ec2.js`)])) - nothing);
     }
     const ours = median(rounds.map((one) => one.ours));
     const theirs = median(rounds.map((one) => one.theirs));
     return [
       {
-        name: 'plan status, list and validate without EC2 in use, against a program that lacks it',
+        name: 'plan status, list and validate without EC2 in use: CPU against a program that lacks EC2',
         value: median(rounds.map((one) => one.ours / one.theirs)),
         unit: '×',
         limit: 1.05,
         detail: `${(ours * 1_000).toFixed(0)} ms against ${(theirs * 1_000).toFixed(0)} ms`,
       },
       {
-        name: 'what loading the provider of EC2 and its SDK takes',
+        name: 'CPU that loading the provider of EC2 and its SDK takes',
         value: median(loading) * 1_000,
         unit: 'ms',
         limit: null,
-        detail: 'what the commands above would pay each',
+        detail: 'which each of these commands would pay',
       },
     ];
   } finally {
