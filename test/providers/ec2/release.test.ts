@@ -79,6 +79,48 @@ describe('release() on EC2', () => {
     expect(clock.now() - start).toBe(300_000);
   });
 
+  it('names machines that nobody accounts for, and does not wait for them for ever', async () => {
+    const clock = createVirtualClock();
+    const account = { number: () => Promise.resolve(null), mustOwn: () => Promise.resolve() };
+    const strays = Array.from({ length: 11 }, (_, nth) => ({
+      id: `i-${nth}`,
+      state: 'running',
+      tags: ec2Tags(TAGS),
+    }));
+    const api = scriptedApi({ findInstances: () => Promise.resolve(strays as never) });
+    const released = release({ api, account, clock, pollInterval: 1_000 }, TAGS, cancel);
+    await expect(released).rejects.toThrow(
+      /^Cannot remove what was made for machines: some are still there, "i-0" \(running\), .* and 1 more\.\nEnd those/,
+    );
+  });
+
+  it('waits for volumes that ended machines still hold, and tells which one is not let go', async () => {
+    const clock = createVirtualClock();
+    const account = { number: () => Promise.resolve(null), mustOwn: () => Promise.resolve() };
+    const none = () => Promise.resolve([]);
+    const volume = { id: 'vol-1', createdAt: 0, tags: ec2Tags(TAGS) };
+    const deleted: string[] = [];
+    let heldUntil = clock.now() + 3_000;
+    const api = scriptedApi({
+      findInstances: none,
+      describeSecurityGroups: none,
+      describeKeyPairs: none,
+      describeVolumes: ({ status = [] }) => {
+        const state = clock.now() < heldUntil ? 'in-use' : 'available';
+        const isShown = deleted.length === 0 && status.includes(state);
+        return Promise.resolve(isShown ? [{ ...volume, state }] : []);
+      },
+      deleteVolume: (id) => Promise.resolve(void deleted.push(id)),
+    });
+    await release({ api, account, clock, pollInterval: 1_000 }, TAGS, cancel);
+    expect(deleted).toEqual(['vol-1']);
+    deleted.length = 0;
+    heldUntil = Infinity;
+    await expect(release({ api, account, clock, pollInterval: 1_000 }, TAGS, cancel)).rejects.toThrow(
+      'Cannot remove volume "vol-1": it is still in use.',
+    );
+  });
+
   it('removes nothing that a cloud shows against its filters', async () => {
     const foreign = { id: 'x-1', name: 'mine', tags: {} };
     const account = { number: () => Promise.resolve(null), mustOwn: () => Promise.resolve() };
