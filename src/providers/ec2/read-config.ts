@@ -29,8 +29,14 @@ const POLL_INTERVAL = 1_000;
 /** Clouds that are no AWS want a region in signatures and rarely care which. */
 const ENDPOINT_REGION = 'us-east-1';
 
-/** Reads a configuration of type `ec2`, rendered. Throws `UsageError` that names the key, and never a credential. */
-export function readConfig(config: ProviderConfig): Ec2Config {
+/**
+ * Reads a configuration of type `ec2`, rendered. An endpoint that it does not name is the one that the environment
+ * names for AWS's tools. Throws `UsageError` that names the key, and never a credential.
+ */
+export function readConfig(
+  config: ProviderConfig,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Ec2Config {
   const unknown = Object.keys(config.options).find((key) => !KEYS.some((known) => known === key));
   if (unknown !== undefined) {
     throw new UsageError(
@@ -38,7 +44,7 @@ export function readConfig(config: ProviderConfig): Ec2Config {
       `Its keys are ${KEYS.join(', ')}.`,
     );
   }
-  const endpoint = readEndpoint(config);
+  const endpoint = readEndpoint(config, environment);
   return {
     name: config.name,
     region: readRegion(config, endpoint),
@@ -64,8 +70,11 @@ function readRegion(config: ProviderConfig, endpoint: string | null): string {
   throw wrong(config, 'region', region, 'a region such as us-west-2');
 }
 
-function readEndpoint(config: ProviderConfig): string | null {
-  const written = text(config, 'endpoint');
+function readEndpoint(
+  config: ProviderConfig,
+  { AWS_ENDPOINT_URL_EC2, AWS_ENDPOINT_URL }: Readonly<Record<string, string | undefined>>,
+): string | null {
+  const written = text(config, 'endpoint') ?? (AWS_ENDPOINT_URL_EC2 || AWS_ENDPOINT_URL || null);
   if (written === null) return null;
   const url = URL.canParse(written) ? new URL(written) : null;
   if (url?.username !== '' || url.password !== '') {

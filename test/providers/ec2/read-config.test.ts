@@ -4,7 +4,7 @@ import type { Json } from '../../../src/json.ts';
 import { readConfig } from '../../../src/providers/ec2/read-config.ts';
 
 function read(options: Readonly<Record<string, Json>>): ReturnType<typeof readConfig> {
-  return readConfig({ name: 'west', options });
+  return readConfig({ name: 'west', options }, {});
 }
 
 function errorOf(options: Readonly<Record<string, Json>>): string {
@@ -61,6 +61,15 @@ describe('readConfig()', () => {
       sshFrom: '203.0.113.7/32',
     });
     expect([config.sshFrom, config.credentials?.sessionToken]).toEqual([['203.0.113.7/32'], null]);
+  });
+
+  it('takes the endpoint that the environment names for AWS where it names none', () => {
+    const other = { AWS_ENDPOINT_URL: 'http://all:4566', AWS_ENDPOINT_URL_EC2: '' };
+    const of = (options: Readonly<Record<string, Json>>, environment: Readonly<Record<string, string>>) =>
+      readConfig({ name: 'west', options }, environment).endpoint;
+    expect(of({}, other)).toBe('http://all:4566');
+    expect(of({}, { ...other, AWS_ENDPOINT_URL_EC2: 'http://ec2:1' })).toBe('http://ec2:1');
+    expect(of({ endpoint: 'http://own:2' }, other)).toBe('http://own:2');
   });
 
   it('needs no region where there is an endpoint', () => {
