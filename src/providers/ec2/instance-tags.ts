@@ -15,7 +15,10 @@ export type TagList = readonly { readonly Key: string; readonly Value: string }[
 
 export type InstanceTags = { readonly kind: 'tags'; readonly tags: TagList } | OptionProblem;
 
-/** What a machine and its volumes are tagged with. `own`: `ec2.tags`, which wins over labels; nothing wins over plan's. */
+/**
+ * What a machine and its volumes are tagged with. `own`: `ec2.tags`; labels win over it, as they do when they change
+ * later, and nothing wins over plan's.
+ */
 export function instanceTags(
   { service, labels, tags }: Pick<LaunchRequest, 'service' | 'labels' | 'tags'>,
   own: Readonly<Record<string, string>>,
@@ -31,8 +34,8 @@ export function instanceTags(
     }
   }
   const all = {
-    ...labels,
     ...own,
+    ...labels,
     ...ec2Tags(tags),
     'plan:service': service,
     [USER_TAG]: loginUser,

@@ -158,10 +158,10 @@ describe('runInput()', () => {
     );
   });
 
-  it('tags machines and volumes alike, with plan winning over tags, and tags over labels', () => {
+  it('tags machines and volumes alike, with plan winning over tags, and labels over tags', () => {
     const labels = { team: 'red', tier: 'front', Name: 'mine' };
     const input = inputOf({ tags: { team: 'blue' } }, { labels });
-    expect(tagsOf(input)).toEqual({ ...OUR_TAGS, team: 'blue', tier: 'front' });
+    expect(tagsOf(input)).toEqual({ ...OUR_TAGS, team: 'red', tier: 'front' });
     expect(tagsOf(input, 'volume')).toEqual(tagsOf(input));
     expect(tagsOf(input, 'spot-instances-request')).toBeUndefined();
   });
