@@ -137,7 +137,10 @@ it.each(['before', 'after'] as const)(
 );
 
 it('machines that EC2 does not show for a while after their launch are waited for, and ended', async () => {
-  await using running = await begin(LEVELS, { settings: { ...TIMES, lag: 1_500 } });
+  await using running = await begin(LEVELS, {
+    settings: { ...TIMES, lag: 5_000 },
+    consistencyDelay: 6_000,
+  });
   const { space, plan } = running;
   const { result } = await space.process('up', plan);
   expect(result?.outcome).toBe('succeeded');
@@ -148,9 +151,38 @@ it('machines that EC2 does not show for a while after their launch are waited fo
 });
 
 it('down just after a launch ends machines that EC2 does not show yet', async () => {
-  await using running = await begin(LEVELS, { settings: { ...TIMES, lag: 1_500 } });
+  await using running = await begin(LEVELS, {
+    settings: { ...TIMES, lag: 5_000 },
+    consistencyDelay: 6_000,
+  });
   const { space, plan } = running;
   await space.process('up', plan, { of: 'commit launch-answered', nth: 1, moment: 'after' });
+  expect((await space.process('down', plan)).result?.outcome).toBe('succeeded');
+  expectNothing(space);
+});
+
+it('a machine that EC2 shows late and does not end then is reported, and kept', async () => {
+  let calls = 0;
+  await using running = await begin(LEVELS.replace('count: 3', 'count: 1'), {
+    settings: { ...TIMES, lag: 5_000 },
+    consistencyDelay: 6_000,
+    onCall(name) {
+      if (name !== 'terminateInstances') return;
+      calls += 1;
+      if (calls === 2) running.space.endpoint.break('TerminateInstances', { how: 'drop-before', times: 5 });
+      if (calls === 3) {
+        const fault = { how: 'error', code: 'OperationNotPermitted', status: 400 } as const;
+        running.space.endpoint.break('TerminateInstances', fault);
+      }
+    },
+  });
+  const { space, plan } = running;
+  await space.process('up', plan, { of: 'commit launch-answered', nth: 1, moment: 'after' });
+  const { result } = await space.process('down', plan);
+  expect(result?.outcome).toBe('failed');
+  const [machine] = result?.state.machines.values() ?? [];
+  expect(machine?.failure?.message).toMatch(/Cannot terminate instance "i-\w+": .*OperationNotPermitted/);
+  expect(idsOf(result?.state)).toEqual(space.alive());
   expect((await space.process('down', plan)).result?.outcome).toBe('succeeded');
   expectNothing(space);
 });
@@ -194,6 +226,24 @@ it('machines of another account never count as gone, and nothing is launched in 
   expect(new Set(space.endpoint.keyPairs().map(({ account }) => account))).toEqual(new Set(['111111111111']));
   user = accounts[0];
   expect((await space.process('down', plan)).result?.outcome).toBe('succeeded');
+  expectNothing(space);
+});
+
+it('a launch that was not answered is not given up because another account does not know it', async () => {
+  const accounts = [randomAccount('111111111111'), randomAccount('222222222222')];
+  let user = accounts[0];
+  await using running = await begin(LEVELS, { accounts, as: () => user });
+  const { space, plan } = running;
+  await space.process('up', plan, { of: 'api runInstances', nth: 1, moment: 'after' });
+  user = accounts[1];
+  const { result } = await space.process('down', plan);
+  expect(result?.outcome).toBe('failed');
+  expect(result?.state.batches.size).toBe(1);
+  const [machine] = result?.state.machines.values() ?? [];
+  expect(machine?.failure?.message).toContain('Use credentials of account 111111111111');
+  user = accounts[0];
+  expect((await space.process('down', plan)).result?.outcome).toBe('succeeded');
+  expect(space.endpoint.instances()).toHaveLength(3);
   expectNothing(space);
 });
 
