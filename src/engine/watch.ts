@@ -1,10 +1,12 @@
 import type { Clock } from '../clock.ts';
 import type { Observation, Provider } from '../providers/provider.ts';
+import { ProviderError } from '../providers/provider.ts';
 
 /** Waits for what a provider says of instances, with one poll for all of them. */
 export interface Watch {
   /**
-   * Resolves with the first observation that `until` accepts, or with `timeout` and the last thing that is known.
+   * Resolves with the first observation that `until` accepts, or with `timeout` and the last thing that is known: also
+   * before the time is over when asking again is of no use.
    * `unknown` is not shown to `until` before the provider's consistency delay has passed.
    */
   wait(id: string, options: WaitOptions): Promise<WatchEnd>;
@@ -45,7 +47,7 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
     id: string,
     observation: Observation | undefined,
     error: string | null,
-    askedAt: number,
+    { askedAt, isFinal }: { readonly askedAt: number; readonly isFinal: boolean },
   ): void {
     const now = clock.now();
     for (const waiter of waiters.get(id) ?? []) {
@@ -57,7 +59,7 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
       } else if (observation !== undefined && !early && waiter.until(observation)) {
         settle(id, waiter);
         waiter.resolve({ kind: 'seen', observation });
-      } else if (now - waiter.since >= waiter.timeout) {
+      } else if (isFinal || now - waiter.since >= waiter.timeout) {
         settle(id, waiter);
         waiter.resolve({ kind: 'timeout', last: waiter.last, lastError: error });
       }
@@ -81,14 +83,16 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
       const cancel = cancelWhenAllAre([...waiters.values()].flatMap((group) => [...group]));
       let observations: ReadonlyMap<string, Observation> | undefined;
       let failure: string | null = null;
+      let isFinal = false;
       const askedAt = clock.now();
       lastAskedAt = askedAt;
       try {
         observations = await provider.describe(ids, { signal: cancel.signal });
       } catch (error) {
         failure = error instanceof Error ? error.message : String(error);
+        isFinal = error instanceof ProviderError && error.isFinal;
       }
-      for (const id of ids) look(id, observations?.get(id), failure, askedAt);
+      for (const id of ids) look(id, observations?.get(id), failure, { askedAt, isFinal });
       cancel.dispose();
     }
   }

@@ -1,6 +1,7 @@
 import { spellDuration } from '../../duration.ts';
 import type { FactBody } from '../../fact.ts';
 import type { InstanceState, Observation } from '../../providers/provider.ts';
+import { ProviderError } from '../../providers/provider.ts';
 import { sshParts } from '../desired.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
@@ -34,12 +35,14 @@ export async function boot(
     // What a provider says of it just after may be what was before.
     end = await context.watch(machine.provider).wait(id, { until: isStarted, timeout: left(), signal });
   }
+  // Of a machine that nobody could look at nothing is known that speaks against it.
+  if (end.kind === 'timeout' && end.lastError !== null)
+    throw new ProviderError(`Cannot tell whether the machine runs: ${end.lastError}`);
   if (end.kind === 'timeout') {
-    const state = end.lastError ?? `the provider says "${end.last?.state ?? 'unknown'}"`;
     const failure = failureOf(
       'launch',
       'timeout',
-      `The machine does not run after ${spellDuration(timeout)}: ${state}`,
+      `The machine does not run after ${spellDuration(timeout)}: the provider says "${end.last?.state ?? 'unknown'}"`,
     );
     return relaunchOrGiveUp(machine, failure, { startedAt, context });
   }

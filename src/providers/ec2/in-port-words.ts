@@ -2,6 +2,7 @@ import type { Cancel } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
 import { Ec2Error } from './api.ts';
 import { adviceOn } from './error-advice.ts';
+import { errorKind } from './errors.ts';
 
 /** A method as the port promises it: it rejects with the signal's reason at once, and with no `Ec2Error`. */
 export function inPortWords<Arguments extends readonly unknown[], Answer>(
@@ -23,6 +24,6 @@ function providerError(error: Ec2Error): ProviderError {
   const advice = adviceOn(error);
   return new ProviderError(
     `EC2 refused ${error.call}: ${error.message}${advice === null ? '' : `\n${advice}`}`,
-    { cause: error },
+    { cause: error, isFinal: errorKind(error.code) === 'auth' },
   );
 }
