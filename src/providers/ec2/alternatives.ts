@@ -14,12 +14,19 @@ export interface Choice {
 
 /** Remembers which alternatives EC2 refused for want of capacity or quota. */
 export interface Alternatives {
-  /** The first one that is not refused, else the one whose refusal is the oldest. */
+  /** The first one that is not refused, else, of those that are not refused for good, the one refused longest ago. */
   next(choice: Choice): Alternative;
-  /** Notes a refusal. Answers whether another alternative is left. */
-  refuse(choice: Choice, refused: Alternative): boolean;
+  /** Notes a refusal; `isFinal`: it will be refused again. Answers whether another alternative is left. */
+  refuse(choice: Choice, refused: Alternative, isFinal?: boolean): boolean;
   /** Whether an alternative other than this one is left. */
   hasOther(choice: Choice, than: Alternative): boolean;
+  /** Whether one that was refused may do later. */
+  mayDoLater(choice: Choice): boolean;
+}
+
+interface Refused {
+  readonly at: number;
+  readonly isFinal: boolean;
 }
 
 /** Milliseconds without another refusal after which all alternatives of a service are worth a try again. */
@@ -39,13 +46,13 @@ export function alternativesOf(
  * gone through to its end however slow EC2 answers, and then known to be exhausted.
  */
 export function createAlternatives(clock: Pick<Clock, 'now'>): Alternatives {
-  /** Times of refusal by alternative, by choice. */
-  const memory = new Map<string, Map<string, number>>();
+  /** Refusals by alternative, by choice. */
+  const memory = new Map<string, Map<string, Refused>>();
 
-  function refusals(choice: Choice): Map<string, number> {
+  function refusals(choice: Choice): Map<string, Refused> {
     const key = JSON.stringify([choice.service, choice.all]);
     let known = memory.get(key);
-    if (known === undefined || Math.max(...known.values()) + MEMORY <= clock.now()) {
+    if (known === undefined || Math.max(...[...known.values()].map(({ at }) => at)) + MEMORY <= clock.now()) {
       known = new Map();
       memory.set(key, known);
     }
@@ -62,15 +69,20 @@ export function createAlternatives(clock: Pick<Clock, 'now'>): Alternatives {
       const known = refusals(choice);
       const [first, ...others] = choice.all;
       if (first === undefined) throw new Error('A choice has no alternatives. This is a bug in plan.');
-      const refusedAt = (one: Alternative): number => known.get(keyOf(one)) ?? -Infinity;
+      const refusedAt = (one: Alternative): number => {
+        const refused = known.get(keyOf(one));
+        if (refused === undefined) return -Infinity;
+        return refused.isFinal ? Infinity : refused.at;
+      };
       return others.reduce((best, one) => (refusedAt(one) < refusedAt(best) ? one : best), first);
     },
-    refuse(choice, refused) {
+    refuse(choice, refused, isFinal = false) {
       const known = refusals(choice);
-      known.set(keyOf(refused), clock.now());
+      known.set(keyOf(refused), { at: clock.now(), isFinal });
       return hasOther(choice, refused);
     },
     hasOther,
+    mayDoLater: (choice) => [...refusals(choice).values()].some(({ isFinal }) => !isFinal),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Ec2Api, Ec2Instance } from './api.ts';
 import { Ec2Error } from './api.ts';
 import { errorKind } from './errors.ts';
 import type { NameTags } from './name-tags.ts';
-import { finalRefusal, isWorthElsewhere, placeOf, refusedLaunch } from './refusal.ts';
+import { finalRefusal, isFinalHere, isWorthElsewhere, placeOf, refusedLaunch } from './refusal.ts';
 import type { ResolvedRequest } from './resolved-request.ts';
 import { choiceOf, resolvedOf } from './resolved-request.ts';
 import { batchInput } from './run-input.ts';
@@ -44,9 +44,12 @@ export function createLauncher({
         `EC2 refused ${placeOf(alternative, api.region)}: ${error.code}: another request was made under the token "${token}". This is a bug in plan.`,
       );
     }
-    const isOtherLeft = isWorthElsewhere(error) && alternatives.refuse(choiceOf(request, all), alternative);
+    const choice = choiceOf(request, all);
+    const isElsewhere = isWorthElsewhere(error);
+    const isOtherLeft = isElsewhere && alternatives.refuse(choice, alternative, isFinalHere(error));
+    const mayOtherDo = isElsewhere && alternatives.mayDoLater(choice);
     const attempt = { alternative, isSpot: 'InstanceMarketOptions' in input, region: api.region };
-    return refusedLaunch(error, attempt, { isOtherLeft, wasMade: wasMade(error, made) });
+    return refusedLaunch(error, attempt, { isOtherLeft, mayOtherDo, wasMade: wasMade(error, made) });
   }
 
   /**

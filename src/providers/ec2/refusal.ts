@@ -38,19 +38,32 @@ export interface Attempt {
   readonly region: string;
 }
 
+export interface Prospects {
+  readonly isOtherLeft: boolean;
+  readonly mayOtherDo: boolean;
+  readonly wasMade: boolean;
+}
+
 /**
  * What EC2 answered to a launching call. `isOtherLeft`: whether another type or subnet is worth asking for, which is
- * done at once. `wasMade`: whether a thing that is missing was made for this deployment, and may only be too new.
+ * done at once; `mayOtherDo`: whether one is that was refused before. `wasMade`: whether a thing that is missing was made
+ * for this deployment, and may only be too new.
  */
 export function refusedLaunch(
   error: Ec2Error,
   attempt: Attempt,
-  { isOtherLeft, wasMade }: { readonly isOtherLeft: boolean; readonly wasMade: boolean },
+  { isOtherLeft, mayOtherDo, wasMade }: Prospects,
 ): LaunchRefusal {
   const advice = quotaAdvice(error, attempt) ?? adviceOn(error);
   const message = `EC2 refused ${placeOf(attempt.alternative, attempt.region)}: ${withAdvice(error, advice)}`;
   if (isOtherLeft) return { kind: 'refused', message, retryAfter: 0, elsewhere: true };
-  return { kind: 'refused', message, retryAfter: pauseAfter(error, wasMade) };
+  const retryAfter = pauseAfter(error, wasMade) ?? (mayOtherDo ? CAPACITY_PAUSE : null);
+  return { kind: 'refused', message, retryAfter };
+}
+
+/** Whether EC2 refuses this type and place for as long as the account is as it is. */
+export function isFinalHere(error: Ec2Error): boolean {
+  return pauseAfter(error, false) === null;
 }
 
 function pauseAfter({ code }: Ec2Error, wasMade: boolean): number | null {

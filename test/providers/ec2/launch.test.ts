@@ -257,6 +257,30 @@ describe('launch()', () => {
     expect(endpoint.instances()[0]).toMatchObject({ instanceType: 't3.micro', subnetId: subnets[0] });
   });
 
+  it('asks again for what may have room later, not for what is refused for good', async () => {
+    const options = { instanceType: ['t3.micro', 't3.small'] };
+    const answers: unknown[] = [];
+    for (const code of [
+      'InsufficientInstanceCapacity',
+      'VcpuLimitExceeded',
+      'InsufficientInstanceCapacity',
+    ]) {
+      endpoint.relent();
+      endpoint.refuse({ code, message: 'No.' });
+      const answer = await ask(await resolve(options), 1, `token-${answers.length}`);
+      if (answer.kind === 'launched') return expect.fail('it was launched');
+      answers.push([/refused (\S+) in/.exec(answer.message)?.[1], answer.retryAfter, answer.elsewhere]);
+      time += 1_000;
+    }
+    expect(answers).toEqual([
+      ['t3.micro', 0, true],
+      ['t3.small', 10_000, undefined],
+      ['t3.micro', 10_000, undefined],
+    ]);
+    endpoint.relent();
+    expect((await resolve(options)).resolved).toMatchObject({ alternative: { instanceType: 't3.micro' } });
+  });
+
   it('names the quota that is full, for good', async () => {
     endpoint.quota({ onDemand: 1, spot: 1 });
     const where = `in ${endpoint.region}`;
