@@ -13,6 +13,7 @@ import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, UpRequest, Wiring } from './operation.ts';
 import { halfDown, planRecord } from './plan-record.ts';
+import { openProviders } from './providers.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
 import { tagsOf } from './tags.ts';
@@ -33,6 +34,7 @@ export async function up(
   });
   const loaded = await wiring.store.load(plan.deployment);
   if (loaded !== null) refuseOtherPlan(loaded, plan, adopt);
+  if (loaded !== null && loaded.plan?.digest !== plan.digest) await refuseOtherPlaces(wiring, loaded, plan);
   const state = await recordPlan(wiring, loaded, plan);
   const start = { kind: 'up', state, plan, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, (running) => bringUp(running, plan));
@@ -88,6 +90,22 @@ function refuseOtherPlan(state: DeploymentState, plan: Plan, adopt: boolean): vo
     `Cannot bring up "${plan.path}" as "${state.name}": a live deployment of that name belongs to "${state.plan.path}"`,
     'Use --name for a deployment of its own, or --adopt to bring the live one to this plan.',
   );
+}
+
+/**
+ * Throws `UsageError` when the plan's providers are not where the deployment's machines are: before the plan takes the
+ * place of the one by which these can be ended.
+ */
+async function refuseOtherPlaces(wiring: Wiring, { scopes }: DeploymentState, plan: Plan): Promise<void> {
+  const names = [...scopes].flatMap(([name, place]) =>
+    place !== null && Object.hasOwn(plan.providers, name) ? [name] : [],
+  );
+  const providers = openProviders(wiring, plan, { places: scopes });
+  try {
+    await providers.open(names);
+  } finally {
+    await providers.close();
+  }
 }
 
 /** Records the plan where it is new or says something else than before, and makes the deployment where there is none. */
