@@ -97,7 +97,7 @@ export function failedMachines(kind: OperationKind, state: DeploymentState): rea
 }
 
 /** Machines to which the same happened, without a log to tell more. */
-export interface FailedAlike {
+interface FailedAlike {
   readonly names: readonly string[];
   readonly failure: Failure;
 }
