@@ -51,7 +51,7 @@ export async function createEc2Provider(config: Ec2Config, options: Ec2ProviderO
   const networks = createNetworks(api);
   const groups = createMadeGroups({ api, config, clock, ...(operator && { operator }) });
   const alternatives = createAlternatives(clock);
-  const nameTags = createNameTags(api);
+  const nameTags = createNameTags(api, clock);
   const resolver = createResolver({ api, made: madeThings({ networks, groups }), alternatives });
   const launch = createLauncher({ api, alternatives, nameTags });
   const parts = { api, config, account, networks, groups, stateDirectory, clock };

@@ -1,4 +1,8 @@
+import type { Clock } from '../../clock.ts';
+import { systemClock } from '../../clock.ts';
 import type { Ec2Api } from './api.ts';
+import { Ec2Error } from './api.ts';
+import { errorKind } from './errors.ts';
 
 /** Names machines of batches after the launch: one call launches many, which have one `Name` until then. */
 export interface NameTags {
@@ -12,17 +16,38 @@ export interface NameTags {
   close(): Promise<void>;
 }
 
-export function createNameTags(api: Pick<Ec2Api, 'createTags'>): NameTags {
+/** How often a machine is named that is too new to be known everywhere, and milliseconds between. */
+const TRIES = 5;
+const PAUSE = 2_000;
+
+export function createNameTags(
+  api: Pick<Ec2Api, 'createTags'>,
+  clock: Pick<Clock, 'sleep'> = systemClock,
+): NameTags {
   const waiting = new Map<string, string>();
   const abort = new AbortController();
   let failed = 0;
   let writing: Promise<void> | null = null;
 
+  async function writeOne(id: string, name: string): Promise<void> {
+    const { signal } = abort;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await api.createTags([id], { Name: name }, { signal });
+        return;
+      } catch (error) {
+        const isNew = error instanceof Ec2Error && errorKind(error.code) === 'missing';
+        if (!isNew || tries >= TRIES) throw error;
+        await clock.sleep(PAUSE, { signal });
+      }
+    }
+  }
+
   async function writeAll(): Promise<void> {
     for (const [id, name] of waiting) {
       waiting.delete(id);
       try {
-        await api.createTags([id], { Name: name }, { signal: abort.signal });
+        await writeOne(id, name);
       } catch {
         failed += 1;
       }

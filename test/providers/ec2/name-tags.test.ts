@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { Ec2Error } from '../../../src/providers/ec2/api.ts';
 import { createNameTags } from '../../../src/providers/ec2/name-tags.ts';
 import type { Cancel } from '../../../src/providers/provider.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 /** Tags that are written when they are let. */
 function trial() {
@@ -55,6 +57,28 @@ describe('name tags', () => {
     waiting[1]?.go();
     await nameTags.settled();
     expect([written, nameTags.failed]).toEqual([['i-2 {"Name":"web-1"}'], 1]);
+  });
+
+  it('of machines that are not known yet are written a little later, or not at all', async () => {
+    const clock = createVirtualClock();
+    const unknown = new Ec2Error('CreateTags', 'InvalidInstanceID.NotFound', 'no such id');
+    const tries: string[] = [];
+    const api = {
+      createTags: ([id = '']: readonly string[]) => {
+        tries.push(id);
+        return id === 'i-1' && tries.length === 3 ? Promise.resolve() : Promise.reject(unknown);
+      },
+    };
+    const nameTags = createNameTags(api, clock);
+    nameTags.write(
+      new Map([
+        ['i-1', 'web-0'],
+        ['i-2', 'web-1'],
+      ]),
+    );
+    await nameTags.settled();
+    expect(tries).toEqual(['i-1', 'i-1', 'i-1', ...Array<string>(5).fill('i-2')]);
+    expect(nameTags.failed).toBe(1);
   });
 
   it('of nothing are nothing', async () => {
