@@ -39,6 +39,8 @@ export function createHealer(
     const { step, failure } = { step: fact.step, failure: fact.failed.failure };
     if (machine?.generation !== fact.generation || step === 'teardown' || step === 'terminate') return [fact];
     if (failure.reason === 'lost' || failure.reason === 'peers') return [fact];
+    // The provider could not be asked: that is no fault of the machine, and what it holds would be lost.
+    if (step === 'launch' && failure.reason === 'error') return [fact];
     const to = next(machine, step === 'verify' || step === 'bootstrap');
     if (to === null) return [fact];
     const failed = { ...fact.failed, gaveUp: false };

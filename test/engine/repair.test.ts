@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ProviderError } from '../../src/providers/provider.ts';
 import type { Harness } from '../support/harness.ts';
 import { createHarness, ran, summary } from '../support/harness.ts';
 
@@ -40,6 +41,21 @@ describe('repair()', () => {
     expect(ran(harness.machines).slice(before)).toEqual(['db-0 verify', 'web-0 verify', 'web-1 verify']);
     expect(harness.cloud.instances).toHaveLength(3);
     expect(summary(state)).toBe('db-0 ready\nweb-0 ready\nweb-1 ready');
+  });
+
+  it('touches no machine that the provider cannot be asked about', async () => {
+    await using harness = await ready(new Map());
+    const { describe: look, reboot } = harness.cloud;
+    const unasked = () => Promise.reject(new ProviderError('expired', { isFinal: true }));
+    Object.assign(harness.cloud, { describe: unasked, reboot: unasked });
+    const plan = await harness.plan(STACK);
+    const { outcome, state } = await harness.repair(plan);
+    expect(outcome).toBe('failed');
+    expect(summary(state)).toContain('(launch: Cannot tell whether the machine runs: expired)');
+    Object.assign(harness.cloud, { describe: look, reboot });
+    expect((await harness.repair(plan)).outcome).toBe('succeeded');
+    expect(harness.cloud.rebooted).toEqual([]);
+    expect(harness.cloud.instances).toHaveLength(3);
   });
 
   it('bootstraps again what does not verify, and nothing else', async () => {
