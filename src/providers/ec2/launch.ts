@@ -8,6 +8,7 @@ import { finalRefusal, isFinalHere, isWorthElsewhere, placeOf, refusedLaunch } f
 import type { ResolvedRequest } from './resolved-request.ts';
 import { choiceOf, resolvedOf } from './resolved-request.ts';
 import { batchInput } from './run-input.ts';
+import { BATCH_TAG } from './tags.ts';
 
 export interface LauncherParts {
   readonly api: Pick<Ec2Api, 'region' | 'runInstances' | 'findInstances'>;
@@ -52,13 +53,19 @@ export function createLauncher({
     return refusedLaunch(error, attempt, { isOtherLeft, mayOtherDo, wasMade: wasMade(error, made) });
   }
 
+  /** Not every cloud heeds every filter. */
+  async function launchedUnder(token: string, cancel: Cancel): Promise<readonly Ec2Instance[]> {
+    const found = await api.findInstances({ 'client-token': [token] }, cancel);
+    return found.filter(({ clientToken, tags }) => [clientToken, tags[BATCH_TAG]].includes(token));
+  }
+
   /**
    * These are answered before EC2 looks at the token: an earlier call, whose answer was lost, may have launched all the
    * same. Where that is not told either it stays unknown, and the batch open.
    */
   async function lookedUp(batch: LaunchBatch, error: Ec2Error, cancel: Cancel): Promise<LaunchAnswer> {
     try {
-      const found = await api.findInstances({ 'client-token': [batch.token] }, cancel);
+      const found = await launchedUnder(batch.token, cancel);
       return found.length > 0 ? answer(batch, found) : refuse(batch, error);
     } catch (unasked) {
       throw unasked instanceof Ec2Error ? error : unasked;
@@ -77,7 +84,7 @@ export function createLauncher({
       if (mayHideLaunch(error)) return await lookedUp(batch, error, cancel);
       if (error.code !== 'IdempotentInstanceTerminated') return refuse(batch, error);
       // It did launch them, and they are gone: that is for whoever describes them to see, while EC2 remembers them.
-      const gone = answer(batch, await api.findInstances({ 'client-token': [batch.token] }, cancel));
+      const gone = answer(batch, await launchedUnder(batch.token, cancel));
       return gone.kind === 'launched' && gone.whyFewer !== null
         ? { ...gone, whyFewer: 'the machines that EC2 launched for it are terminated' }
         : gone;

@@ -348,6 +348,16 @@ describe('launch()', () => {
     expect(await ask(request, 2)).toEqual({ kind: 'launched', ids, whyFewer: null });
   });
 
+  it('takes over nothing that a cloud shows against its filters', async () => {
+    const request = await resolve();
+    idsOf(await ask(request, 1, 'token-of-another'));
+    endpoint.deny(['RunInstances']);
+    const findInstances: Ec2Api['findInstances'] = (_, cancel) => api.findInstances({}, cancel);
+    const alternatives = createAlternatives({ now: () => 0 });
+    launch = createLauncher({ api: { ...api, findInstances }, alternatives, nameTags });
+    expect(await ask(request, 1)).toMatchObject({ kind: 'refused' });
+  });
+
   it('does not call refused what the credentials, which expired, can tell nothing about', async () => {
     const request = await resolve();
     idsOf(await ask(request, 1));
