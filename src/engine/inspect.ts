@@ -89,12 +89,24 @@ async function observe(
   return seen;
 }
 
-function observed({ id }: Machine, seen: Seen): Failure | null {
-  const one = seen.get(id ?? '');
+function observed(machine: Machine, seen: Seen): Failure | null {
+  const one = seen.get(machine.id ?? '');
   if (typeof one === 'string') return failureOf('launch', 'error', `Cannot ask the provider: ${one}`);
-  if (one?.state === 'running') return null;
+  if (one?.state === 'running') return moved(machine, one);
   const why = one?.reason == null ? '' : `: ${one.reason}`;
   return failureOf('launch', 'lost', `The machine is "${one?.state ?? 'unknown'}" at the provider${why}`);
+}
+
+/** It was stopped and started since: who has its old address now is nobody to be asked. */
+function moved({ access, addresses }: Machine, { addresses: seen }: Observation): Failure | null {
+  const host = access?.host;
+  if (host === undefined || addresses === null || seen === null) return null;
+  const [before, now] = [addresses, seen].map(({ address, privateIp, publicIp }) =>
+    [address, privateIp, publicIp].includes(host),
+  );
+  if (before !== true || now === true) return null;
+  const message = `The machine is at "${seen.address}" now and was at "${host}": repair takes the new address`;
+  return failureOf('connect', 'unreachable', message);
 }
 
 async function reached(

@@ -51,6 +51,31 @@ describe('inspect()', () => {
     expect((await harness.store.load('stack'))?.machines.get('web-0')?.stage).toBe('ready');
   });
 
+  it('does not ask who has the old address of a machine that was stopped and started', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(STACK.replace('count: 5', 'count: 2'));
+    const { state } = await harness.up(plan);
+    const before = harness.machines.executions.length;
+    const look = harness.cloud.describe.bind(harness.cloud);
+    harness.cloud.describe = async (ids, cancel) =>
+      new Map(
+        [...(await look(ids, cancel))].map(([id, one]) => [
+          id,
+          one.addresses === null || id !== 'i-1'
+            ? one
+            : { ...one, addresses: { ...one.addresses, address: '203.0.113.9', privateIp: '203.0.113.9' } },
+        ]),
+      );
+    const { signal } = new AbortController();
+    const request = { plan, state, limit: 10_000, readPlan: nothing };
+    const [first, second] = await inspect(harness.wiring, request, { signal });
+    expect(first?.failure?.message).toMatch(
+      /^The machine is at "203\.0\.113\.9" now and was at ".+": repair takes the new address$/,
+    );
+    expect(second?.failure).toBeNull();
+    expect(harness.machines.executions.slice(before).map(({ machine }) => machine)).toEqual(['web-1']);
+  });
+
   it('says so of every machine when the provider cannot be asked', async () => {
     await using harness = await createHarness();
     const plan = await harness.plan(STACK);
