@@ -5,6 +5,7 @@ import type { Journal } from './journal.ts';
 import type { Wiring } from './operation.ts';
 import type { PerformContext } from './perform/context.ts';
 import type { Providers } from './providers.ts';
+import type { Queue } from '../queue.ts';
 import { createQueue } from '../queue.ts';
 import { createScopes } from './scope.ts';
 import { createSecrets } from './secrets.ts';
@@ -21,6 +22,7 @@ export interface Contexts {
   serviceOf(machine: Machine): Service | undefined;
 }
 
+/** Calls to one provider that are under way at the same time. */
 const PROVIDER_CALLS = 8;
 
 export function createContexts(
@@ -31,11 +33,16 @@ export function createContexts(
   providers: Providers,
 ): Contexts {
   const watches = new Map<string, Watch>();
+  const queues = new Map<string, Queue>();
   const shared: Shared = {
     wiring,
     journal,
     providers,
-    calls: createQueue(PROVIDER_CALLS),
+    calls(name) {
+      const queue = queues.get(name) ?? createQueue(PROVIDER_CALLS);
+      queues.set(name, queue);
+      return queue;
+    },
     scripts: createQueue(wiring.parallelism),
     watch(name) {
       const watch = watches.get(name) ?? createWatch(providers.get(name), wiring.clock);

@@ -18,7 +18,8 @@ export interface Child {
 
 const PRELUDE = `
 const { openSqliteStore } = await import(${JSON.stringify(new URL('../../dist/state/sqlite-store.js', import.meta.url).href)});
-const { applyFact, emptyState, nothingTouched } =
+const { applyFact } = await import(${JSON.stringify(new URL('../../dist/state/apply-fact.js', import.meta.url).href)});
+const { emptyState, nothingTouched } =
   await import(${JSON.stringify(new URL('../../dist/state/deployment-state.js', import.meta.url).href)});
 const { once } = await import('node:events');
 const [directory] = process.argv.slice(1);

@@ -15,8 +15,8 @@ export interface PerformContext {
   readonly wiring: Wiring;
   readonly journal: Journal;
   readonly scopes: Scopes;
-  /** Calls to providers. */
-  readonly calls: Queue;
+  /** Calls to a provider: those of one that is slow keep no other waiting. */
+  calls(provider: string): Queue;
   /** Scripts on machines. */
   readonly scripts: Queue;
   service(name: string): Service;

@@ -17,10 +17,9 @@ export async function label(
   const { labels } = launchRequest(service, [name], context);
   const remove = Object.keys(machine.made.labels ?? {}).filter((key) => !(key in labels));
   const provider = context.provider(machine.provider);
-  const answers = await context.calls.run(
-    () => provider.label(new Map([[id, { set: labels, remove }]]), cancel),
-    cancel,
-  );
+  const answers = await context
+    .calls(machine.provider)
+    .run(() => provider.label(new Map([[id, { set: labels, remove }]]), cancel), cancel);
   const answer = answers.get(id);
   if (answer?.kind === 'cannot')
     context.tell({ type: 'warning', message: `Cannot label machine "${name}": ${answer.why}` });

@@ -23,10 +23,9 @@ export async function launch(
   const { token, machines, min } = batch;
   const request = JSON.parse(reveal(batch.request)) as LaunchRequest;
   try {
-    const answer = await context.calls.run(
-      () => provider.launch({ token, machines, min, request }, { signal: cancel.lenient }),
-      cancel,
-    );
+    const answer = await context
+      .calls(batch.provider)
+      .run(() => provider.launch({ token, machines, min, request }, { signal: cancel.lenient }), cancel);
     if (answer.kind === 'refused') {
       const failed = refusal(batch, answer, context);
       return [{ type: 'launch-refused', batch: number, failed, ...freeIf(answer.elsewhere) }];
@@ -65,7 +64,9 @@ export async function find(
     const askedAt = clock.now();
     let pause = provider.pollInterval;
     try {
-      const found = await context.calls.run(() => provider.list({ deployment: name, uuid }, cancel), cancel);
+      const found = await context
+        .calls(batch.provider)
+        .run(() => provider.list({ deployment: name, uuid }, cancel), cancel);
       const ids = batch.machines.map((_, i) => {
         const match = found.find((one) => one.batch?.token === batch.token && one.batch.index === i);
         return match?.id ?? null;

@@ -20,7 +20,7 @@ export async function power(
   const provider = context.provider(name);
   const begun = clock.now();
   for (;;) {
-    const answers = await context.calls.run(() => provider[verb]([id], cancel), cancel);
+    const answers = await context.calls(name).run(() => provider[verb]([id], cancel), cancel);
     const answer: PowerAnswer = answers.get(id) ?? { kind: 'cannot', why: 'the provider gave no answer' };
     if (answer.kind === 'accepted') return answer;
     if (answer.kind === 'cannot' || clock.now() - begun >= timeout)

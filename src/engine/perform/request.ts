@@ -19,7 +19,9 @@ export async function request(
   const startedAt = context.wiring.clock.now();
   try {
     const wanted = launchRequest(service, step.machines, context);
-    const resolution = await context.calls.run(() => provider.resolve(wanted, cancel), cancel);
+    const resolution = await context
+      .calls(service.provider)
+      .run(() => provider.resolve(wanted, cancel), cancel);
     if (resolution.kind === 'refused')
       return notRequested(step, failedBy(resolution, step, context), startedAt, context);
     const number = context.journal.nextBatch();

@@ -35,10 +35,9 @@ export async function terminate(
   let pause = 250;
   for (;;) {
     try {
-      const answers = await context.calls.run(
-        () => provider.terminate(ids, { signal: cancel.lenient }),
-        cancel,
-      );
+      const answers = await context
+        .calls(providerName)
+        .run(() => provider.terminate(ids, { signal: cancel.lenient }), cancel);
       for (const [id, answer] of answers) if (answer.kind === 'cannot') refused.set(id, answer.why);
       break;
     } catch (error) {

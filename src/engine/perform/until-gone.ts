@@ -64,10 +64,9 @@ async function endAgain(
   cancel: StepCancel,
 ): Promise<ReadonlyMap<string, string>> {
   try {
-    const answers = await context.calls.run(
-      () => context.provider(providerName).terminate(ids, { signal: cancel.lenient }),
-      cancel,
-    );
+    const answers = await context
+      .calls(providerName)
+      .run(() => context.provider(providerName).terminate(ids, { signal: cancel.lenient }), cancel);
     return new Map(
       [...answers].flatMap(([id, answer]) => (answer.kind === 'cannot' ? [[id, answer.why] as const] : [])),
     );
