@@ -50,11 +50,20 @@ function machinesToLookAt(
   const { state, look } = situation;
   if (look.kind === 'all') return machinesOf(services, state);
   const machines = new Map<string, Machine>();
+  const touched = new Set<string>();
   for (const name of look.machines) {
     const machine = state.machines.get(name);
     if (machine?.wanted !== true) continue;
     if (machine.level !== level) return machinesOf(services, state);
     machines.set(name, machine);
+    touched.add(machine.service);
+  }
+  // Whether more of a service's machines are asked for depends on what became of the others.
+  for (const service of touched) {
+    for (const name of state.tallies.services.get(service)?.unlaunched ?? []) {
+      const machine = state.machines.get(name);
+      if (machine !== undefined) machines.set(name, machine);
+    }
   }
   for (const service of services.values()) {
     if (!service.peers.some((peer) => look.reached.has(peer) && isReached(peer, state))) continue;
@@ -165,7 +174,10 @@ function launch(batch: number, { busy }: Situation, out: Reconciliation): void {
   if (isNew && !busy.has(batchSubject(batch))) out.start.push({ kind: 'launch', batch });
 }
 
-/** Machines without an instance become batches; each takes its share of the service's minimum. */
+/**
+ * Machines without an instance become batches. As long as the service has fewer than its minimum, each batch has to
+ * bring its share of that; machines beyond it are asked for when those are there, and none if they cannot be had.
+ */
 function request(
   service: Service,
   machines: readonly Machine[],
@@ -174,9 +186,17 @@ function request(
 ): void {
   const limit = service.launchesOneByOne ? 1 : situation.batchLimit(service.provider);
   const sorted = [...machines].sort((a, b) => a.index - b.index);
-  const others = service.count.max - sorted.length;
-  let needed = service.count.min - others;
-  for (let at = 0; at < sorted.length; at += limit) {
+  const tally = situation.state.tallies.services.get(service.name);
+  const asking = [...(tally?.unlaunched ?? [])].filter((name) => situation.busy.has(machineSubject(name)));
+  const open = (tally?.requested ?? 0) + asking.length;
+  let needed = service.count.min - (tally?.launched ?? 0) - open;
+  if (needed > (tally?.unlaunched.size ?? 0) - asking.length) {
+    for (const { name } of sorted)
+      out.decide.push({ kind: 'give-up', machine: name, failure: noMinimum(service) });
+    return;
+  }
+  const mayAskForMore = needed <= 0 && open === 0;
+  for (let at = 0; at < sorted.length && (needed > 0 || mayAskForMore); at += limit) {
     const names = sorted.slice(at, at + limit).map(({ name }) => name);
     out.start.push({
       kind: 'request',
@@ -186,6 +206,17 @@ function request(
     });
     needed -= names.length;
   }
+}
+
+function noMinimum({ name, count }: Service) {
+  return {
+    step: 'launch',
+    reason: 'refused',
+    message: `Cannot launch: service "${name}" needs ${count.min} machines, and too many of them were refused`,
+    exitCode: null,
+    logTail: [],
+    logPath: null,
+  } as const;
 }
 
 function collect(groups: Map<string, Machine[]>, machine: Machine): void {

@@ -23,6 +23,12 @@ export interface ServiceTally {
   reached: number;
   /** Given up before they were reached. */
   unreachable: number;
+  /** Machines that have an instance. */
+  launched: number;
+  /** Machines whose launch was asked for and has no answer. */
+  requested: number;
+  /** Names of machines whose launch is still to be asked for. */
+  readonly unlaunched: Set<string>;
   /** Names of machines that are connected and wait for their bootstrap. */
   readonly waiting: Set<string>;
 }
@@ -67,8 +73,9 @@ export function rebuildTallies(tallies: Tallies, plan: PlanRecord, machines: Ite
     for (const { name, min, max } of services) {
       level.unsettled += max;
       if (min > 0) level.short += 1;
-      const zero = { ready: 0, settled: 0, reached: 0, unreachable: 0 };
-      tallies.services.set(name, { level, min, max, ...zero, waiting: new Set() });
+      const zero = { ready: 0, settled: 0, launched: 0, requested: 0, reached: 0, unreachable: 0 };
+      const sets = { unlaunched: new Set<string>(), waiting: new Set<string>() };
+      tallies.services.set(name, { level, min, max, ...zero, ...sets });
     }
     return level;
   });
@@ -88,8 +95,11 @@ export function countMachine(tallies: Tallies, before: Machine | undefined, afte
   tally.settled += come.settled - gone.settled;
   tally.level.unsettled -= come.settled - gone.settled;
   tally.level.short += Number(tally.ready < tally.min) - Number(wasShort);
+  tally.launched += come.launched - gone.launched;
+  tally.requested += come.requested - gone.requested;
   tally.reached += come.reached - gone.reached;
   tally.unreachable += come.unreachable - gone.unreachable;
+  toggle(tally.unlaunched, after.name, come.unlaunched);
   toggle(tally.waiting, after.name, come.waiting);
   return come.reached !== gone.reached || come.unreachable !== gone.unreachable;
 }
@@ -97,12 +107,24 @@ export function countMachine(tallies: Tallies, before: Machine | undefined, afte
 interface Contribution {
   readonly ready: 0 | 1;
   readonly settled: 0 | 1;
+  readonly launched: 0 | 1;
+  readonly requested: 0 | 1;
+  readonly unlaunched: boolean;
   readonly reached: 0 | 1;
   readonly unreachable: 0 | 1;
   readonly waiting: boolean;
 }
 
-const NOTHING: Contribution = { ready: 0, settled: 0, reached: 0, unreachable: 0, waiting: false };
+const NOTHING: Contribution = {
+  ready: 0,
+  settled: 0,
+  launched: 0,
+  requested: 0,
+  unlaunched: false,
+  reached: 0,
+  unreachable: 0,
+  waiting: false,
+};
 
 function contribution(machine: Machine): Contribution {
   if (!machine.wanted) return NOTHING;
@@ -110,6 +132,9 @@ function contribution(machine: Machine): Contribution {
   return {
     ready: machine.stage === 'ready' ? 1 : 0,
     settled: machine.stage === 'ready' || machine.gaveUp ? 1 : 0,
+    launched: machine.id !== null && machine.stage !== 'gone' ? 1 : 0,
+    requested: machine.stage === 'requested' ? 1 : 0,
+    unlaunched: machine.stage === 'none' && !machine.gaveUp,
     reached: reached ? 1 : 0,
     unreachable: !reached && machine.gaveUp ? 1 : 0,
     waiting: machine.stage === 'connected' && machine.running === null && !machine.gaveUp,

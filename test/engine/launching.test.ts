@@ -184,4 +184,23 @@ describe('launching', () => {
     expect(state.machines.get('web-1')?.id).toBe('i-6');
     expect(harness.clock.now() - started).toBeLessThan(60_000);
   });
+
+  it('launches no machine beyond the minimum before that is there, and none when it cannot be had', async () => {
+    const text = ONE_LEVEL.replace('count: 5', 'count: { min: 4, max: 5 }');
+    await using short = await createHarness({ batchLimit: 2 });
+    short.cloud.capacity = 3;
+    const { outcome, state } = await short.up(await short.plan(text));
+    expect(outcome).toBe('failed');
+    expect(short.cloud.alive()).toEqual(['web-0', 'web-1']);
+    expect(state.machines.get('web-4')?.failure?.message).toBe(
+      'Cannot launch: service "web" needs 4 machines, and too many of them were refused',
+    );
+    short.cloud.capacity = 4;
+    expect((await short.up(await short.plan(text))).outcome).toBe('succeeded');
+    expect(short.cloud.alive()).toHaveLength(4);
+
+    await using wide = await createHarness({ batchLimit: 2 });
+    expect((await wide.up(await wide.plan(text))).outcome).toBe('succeeded');
+    expect([wide.cloud.calls.launch, wide.cloud.alive().length]).toEqual([3, 5]);
+  });
 });
