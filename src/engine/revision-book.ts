@@ -22,6 +22,8 @@ export function createRevisionBook(plan: Plan): RevisionBook {
   const pending = new Map<string, Map<string, Revision>>();
   const recheck = new Set<string>();
   const rounds = new Map<string, number>();
+  /** Why machines were labelled: where that is refused they differ on, and are not labelled for the same again. */
+  const labelled = new Map<string, string>();
 
   function checkAgain(service: string): void {
     if ((rounds.get(service) ?? 0) < MOST_ROUNDS) recheck.add(service);
@@ -35,12 +37,17 @@ export function createRevisionBook(plan: Plan): RevisionBook {
       unseen.delete(service);
       recheck.delete(service);
       rounds.set(service, (rounds.get(service) ?? 0) + 1);
-      if (revisions.length === 0) return;
-      pending.set(service, new Map(revisions.map((one) => [one.machine, one])));
+      const left = revisions.filter(
+        ({ machine, to, cause }) => to !== 'label' || labelled.get(machine) !== cause,
+      );
+      if (left.length === 0) return;
+      pending.set(service, new Map(left.map((one) => [one.machine, one])));
       checkAgain(service);
     },
     take(service, machine) {
       const waiting = pending.get(service);
+      const taken = waiting?.get(machine);
+      if (taken?.to === 'label') labelled.set(machine, taken.cause);
       waiting?.delete(machine);
       if (waiting?.size === 0) pending.delete(service);
     },

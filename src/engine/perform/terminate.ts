@@ -4,6 +4,7 @@ import type { Instance } from '../../machine.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import type { PerformContext, StepCancel } from './context.ts';
 import { failureOf, messageOf } from './context.ts';
+import { insist } from './insist.ts';
 import { untilGone } from './until-gone.ts';
 
 /**
@@ -32,21 +33,17 @@ export async function terminate(
       });
   }
   const refused = new Map<string, string>();
-  let pause = 250;
-  for (;;) {
-    try {
-      const answers = await context
-        .calls(providerName)
-        .run(() => provider.terminate(ids, { signal: cancel.lenient }), cancel);
-      for (const [id, answer] of answers) if (answer.kind === 'cannot') refused.set(id, answer.why);
-      break;
-    } catch (error) {
-      if (!(error instanceof ProviderError)) throw error;
-      if (error.isFinal || clock.now() - startedAt >= timeout)
-        return ids.flatMap((id) => failed(id, messageOf(error), startedAt, context));
-      await clock.sleep(Math.max(pause, error.retryAfter ?? 0), cancel);
-      pause = Math.min(pause * 2, 5_000);
-    }
+  try {
+    const answers = await insist(
+      () =>
+        context.calls(providerName).run(() => provider.terminate(ids, { signal: cancel.lenient }), cancel),
+      { clock, timeout },
+      cancel,
+    );
+    for (const [id, answer] of answers) if (answer.kind === 'cannot') refused.set(id, answer.why);
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return ids.flatMap((id) => failed(id, messageOf(error), startedAt, context));
   }
   const problems = new Map<string, string | null>(refused);
   const waitedFor = ids.filter((id) => !refused.has(id));
