@@ -3,6 +3,7 @@ import type { Plan } from '../plan/plan.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { DownRequest, OperationResult, Wiring } from './operation.ts';
 import type { Running } from './run-operation.ts';
+import { prepareTeardowns } from './prepare.ts';
 import { runOperation } from './run-operation.ts';
 import { tagsOf } from './tags.ts';
 
@@ -23,11 +24,12 @@ export async function down(
   return await runOperation(
     wiring,
     { kind: 'down', state, plan: known, readPlan, skipTeardown, signal },
-    bringDown,
+    (running) => bringDown(running, skipTeardown ? null : known),
   );
 }
 
-async function bringDown(running: Running) {
+/** `torn`: the plan by which machines are torn down; null: they are not. */
+async function bringDown(running: Running, torn: Plan | null) {
   const { journal, providers, signal } = running;
   const { state } = journal;
   const goal = { kind: 'down' } as const;
@@ -36,6 +38,7 @@ async function bringDown(running: Running) {
   const batches = [...state.batches.values()].map(({ provider }) => provider);
   const instances = [...state.instances.values()].map(({ provider }) => provider);
   await providers.open(new Set([...state.scopes.keys(), ...batches, ...instances]));
+  if (torn !== null) await prepareTeardowns(running, torn);
   await running.converge(goal);
   if (signal.aborted) return { succeeded: false, worked };
   const areReleased = await release(running);

@@ -1,22 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { OperationError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import type { FactBody } from '../fact.ts';
-import { machineName } from '../machine.ts';
-import type { Plan, Service } from '../plan/plan.ts';
-import { servicesOf } from '../plan/plan.ts';
-import type { LaunchPreview } from '../providers/provider.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { emptyState } from '../state/deployment-state.ts';
 import { openLevel } from '../state/tally.ts';
-import { launchRequest } from './launch-request.ts';
 import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, UpRequest, Wiring } from './operation.ts';
 import { halfDown, planRecord } from './plan-record.ts';
+import { check, prepare } from './prepare.ts';
 import { openProviders } from './providers.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
-import { tagsOf } from './tags.ts';
 
 /**
  * Brings a deployment to what its plan says. Rejects with `LockedError`, `StateError`, `UsageError` (a live
@@ -131,64 +127,4 @@ async function recordPlan(
   // In the same transaction, for which it does not wait.
   await Promise.all([recorded, journal.commit(halfDown(state))]);
   return state;
-}
-
-/** Asks every provider for the problems that can be seen before a launch. Throws `OperationError` with all of them. */
-async function check({ providers, context, journal, signal }: Running, plan: Plan): Promise<void> {
-  const previews = new Map<string, LaunchPreview[]>();
-  for (const service of plan.levels.flatMap(({ services }) => services)) {
-    const first = firstUnlaunched(service, journal.state);
-    if (first === undefined) continue;
-    const request = launchRequest(service, [first], context);
-    const { min, max } = unlaunched(service, journal.state);
-    previews.set(service.provider, [...(previews.get(service.provider) ?? []), { request, min, max }]);
-  }
-  const found: string[] = [];
-  for (const [name, ofProvider] of previews) {
-    for (const { service, message, hint } of await providers.get(name).check(ofProvider, { signal })) {
-      const where = service === null ? `Provider "${name}"` : `Service "${service}"`;
-      found.push(`${where}: ${message}${hint === null ? '' : `\n  ${hint}`}`);
-    }
-  }
-  if (found.length > 0)
-    throw new OperationError(`Cannot launch:\n${found.join('\n')}`, 'Nothing was launched.');
-}
-
-function firstUnlaunched(service: Service, state: DeploymentState): string | undefined {
-  return unlaunchedOf(service, state).next().value;
-}
-
-/** How many machines are still to be launched, and how few of them would do. */
-function unlaunched(
-  service: Service,
-  state: DeploymentState,
-): { readonly min: number; readonly max: number } {
-  const max = [...unlaunchedOf(service, state)].length;
-  return { min: Math.max(0, service.count.min - (service.count.max - max)), max };
-}
-
-function* unlaunchedOf(
-  { name, count }: Service,
-  { machines }: DeploymentState,
-): Generator<string, undefined> {
-  for (let index = 0; index < count.max; index += 1) {
-    const machine = machineName(name, index);
-    if (machines.get(machine)?.stage === 'none') yield machine;
-  }
-}
-
-/** What machines need beside themselves; recorded first, so that the way down removes it whatever happens. */
-async function prepare({ providers, context, journal, signal }: Running, plan: Plan): Promise<void> {
-  const { scopes } = journal.state;
-  const tags = tagsOf(journal.state, context.wiring);
-  const services = servicesOf(plan).filter(({ count }) => count.max > 0);
-  for (const provider of new Set(services.map((service) => service.provider))) {
-    if (!scopes.has(provider)) await journal.commit([{ type: 'scope-prepared', provider }]);
-    const requests = services
-      .filter((service) => service.provider === provider)
-      .map((service) => launchRequest(service, [machineName(service.name, 0)], context));
-    const place = await providers.get(provider).prepare(tags, requests, { signal });
-    if (place !== (scopes.get(provider) ?? null))
-      await journal.commit([{ type: 'scope-prepared', provider, place }]);
-  }
 }

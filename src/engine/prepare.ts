@@ -1,0 +1,118 @@
+import { OperationError } from '../errors.ts';
+import { machineName } from '../machine.ts';
+import type { Plan, Service } from '../plan/plan.ts';
+import { servicesOf } from '../plan/plan.ts';
+import { TemplateError } from '../plan/template.ts';
+import type { LaunchPreview, LaunchRequest } from '../providers/provider.ts';
+import { ProviderError } from '../providers/provider.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import { launchRequest } from './launch-request.ts';
+import type { Running } from './run-operation.ts';
+import { tagsOf } from './tags.ts';
+
+/** Asks every provider for the problems that can be seen before a launch. Throws `OperationError` with all of them. */
+export async function check({ providers, context, journal, signal }: Running, plan: Plan): Promise<void> {
+  const previews = new Map<string, LaunchPreview[]>();
+  for (const service of plan.levels.flatMap(({ services }) => services)) {
+    const first = firstUnlaunched(service, journal.state);
+    if (first === undefined) continue;
+    const request = launchRequest(service, [first], context);
+    const { min, max } = unlaunched(service, journal.state);
+    previews.set(service.provider, [...(previews.get(service.provider) ?? []), { request, min, max }]);
+  }
+  const found: string[] = [];
+  for (const [name, ofProvider] of previews) {
+    for (const { service, message, hint } of await providers.get(name).check(ofProvider, { signal })) {
+      const where = service === null ? `Provider "${name}"` : `Service "${service}"`;
+      found.push(`${where}: ${message}${hint === null ? '' : `\n  ${hint}`}`);
+    }
+  }
+  if (found.length > 0)
+    throw new OperationError(`Cannot launch:\n${found.join('\n')}`, 'Nothing was launched.');
+}
+
+function firstUnlaunched(service: Service, state: DeploymentState): string | undefined {
+  return unlaunchedOf(service, state).next().value;
+}
+
+/** How many machines are still to be launched, and how few of them would do. */
+function unlaunched(
+  service: Service,
+  state: DeploymentState,
+): { readonly min: number; readonly max: number } {
+  const max = [...unlaunchedOf(service, state)].length;
+  return { min: Math.max(0, service.count.min - (service.count.max - max)), max };
+}
+
+function* unlaunchedOf(
+  { name, count }: Service,
+  { machines }: DeploymentState,
+): Generator<string, undefined> {
+  for (let index = 0; index < count.max; index += 1) {
+    const machine = machineName(name, index);
+    if (machines.get(machine)?.stage === 'none') yield machine;
+  }
+}
+
+/** What machines need beside themselves; recorded first, so that the way down removes it whatever happens. */
+export async function prepare(running: Running, plan: Plan): Promise<void> {
+  const services = servicesOf(plan).filter(({ count }) => count.max > 0);
+  for (const provider of new Set(services.map((service) => service.provider))) {
+    const requests = services
+      .filter((service) => service.provider === provider)
+      .map((service) => requestOf(service, running));
+    await prepareFor(provider, requests, running);
+  }
+}
+
+/**
+ * The same for the providers of machines that are to be torn down, which may have to be told of the address that they
+ * are reached from. What goes wrong is told, and a machine that cannot be reached says so itself.
+ */
+export async function prepareTeardowns(running: Running, plan: Plan): Promise<void> {
+  const { instances } = running.journal.state;
+  const there = new Set([...instances.values()].map(({ provider }) => provider));
+  const services = servicesOf(plan).filter(
+    ({ provider, teardown }) => teardown !== null && there.has(provider),
+  );
+  for (const provider of new Set(services.map((service) => service.provider))) {
+    const requests = services.flatMap((service) =>
+      service.provider === provider ? (renderable(() => requestOf(service, running)) ?? []) : [],
+    );
+    if (requests.length === 0) continue;
+    try {
+      await prepareFor(provider, requests, running);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      const message = `Cannot prepare provider "${provider}" for teardowns: ${error.message}`;
+      running.context.tell({ type: 'warning', message });
+    }
+  }
+}
+
+function requestOf(service: Service, { context }: Running): LaunchRequest {
+  return launchRequest(service, [machineName(service.name, 0)], context);
+}
+
+/** Null for what needs an input that was not given: the way down asks for those of teardown scripts only. */
+function renderable<T>(make: () => T): T | null {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof TemplateError) return null;
+    throw error;
+  }
+}
+
+async function prepareFor(
+  provider: string,
+  requests: readonly LaunchRequest[],
+  { providers, context, journal, signal }: Running,
+): Promise<void> {
+  const { scopes } = journal.state;
+  if (!scopes.has(provider)) await journal.commit([{ type: 'scope-prepared', provider }]);
+  const tags = tagsOf(journal.state, context.wiring);
+  const place = await providers.get(provider).prepare(tags, requests, { signal });
+  if (place !== (scopes.get(provider) ?? null))
+    await journal.commit([{ type: 'scope-prepared', provider, place }]);
+}
