@@ -48,7 +48,10 @@ export interface LaunchRefusal {
   readonly message: string;
   /** Milliseconds after which it is worth another try; null: it is final. */
   readonly retryAfter: number | null;
-  /** True when the next try asks for something else (another type, another place): it does not count as a try. */
+  /**
+   * True when this one does not count as a try: the next one asks for something else (another type, another place), or
+   * what was made for the deployment is too new to be known everywhere. The provider sees to it that this ends.
+   */
   readonly elsewhere?: boolean;
 }
 

@@ -248,3 +248,27 @@ it('a launch that was not answered is not given up because another account does 
 });
 
 const forever = { signal: new AbortController().signal };
+
+it('a key pair and a group that EC2 does not know everywhere yet cost no tries', async () => {
+  let calls = 0;
+  const space: Ec2Harness = await createEc2Harness({
+    settings: TIMES,
+    onCall(name) {
+      if (name !== 'runInstances') return;
+      calls += 1;
+      space.endpoint.relent();
+      if (calls <= 8)
+        space.endpoint.refuse({
+          code: calls % 2 === 0 ? 'InvalidGroup.NotFound' : 'InvalidKeyPair.NotFound',
+        });
+    },
+  });
+  await using running = space;
+  const plan = await space.plan(LEVELS);
+  const from = space.clock.now();
+  const { result } = await running.process('up', plan);
+  expect(result?.outcome).toBe('succeeded');
+  expect(calls).toBe(9);
+  expect(space.clock.now() - from).toBeGreaterThanOrEqual(8 * 2_000);
+  expectOnce(space, result?.state);
+});

@@ -148,6 +148,17 @@ describe('launching', () => {
     expect(state.machines.get('web-0')).toMatchObject({ attempts: { launch: 6 }, tries: { launch: 1 } });
   });
 
+  it('waits for as long as a refusal that is no try says', async () => {
+    await using harness = await createHarness();
+    harness.cloud.refuse(20, 2_000, { elsewhere: true });
+    const started = harness.clock.now();
+    const { outcome, state } = await harness.up(await harness.plan(ONE_LEVEL));
+    expect(outcome).toBe('succeeded');
+    expect(harness.cloud.calls.launch).toBe(21);
+    expect(harness.clock.now() - started).toBeGreaterThanOrEqual(40_000);
+    expect(state.machines.get('web-0')).toMatchObject({ tries: { launch: 1 } });
+  });
+
   it('launches nothing that the provider cannot complete, and records no batch', async () => {
     await using harness = await createHarness();
     harness.cloud.refuseRequests = 'there is no such image';

@@ -44,8 +44,9 @@ export async function untilGone(
         signal: cancel.signal,
       });
       if (end.kind === 'timeout') {
-        const state = end.lastError ?? `the provider says "${end.last?.state ?? 'unknown'}"`;
-        return `it is not gone after ${spellDuration(timeout)}: ${state}`;
+        // Of a machine that nobody could look at nothing is known that speaks for its living on.
+        if (end.lastError !== null) return `whether it is gone cannot be asked: ${end.lastError}`;
+        return `it is not gone after ${spellDuration(timeout)}: the provider says "${end.last?.state ?? 'unknown'}"`;
       }
       if (isGone(end.observation)) return null;
       const refused = (await repeat(id)).get(id);

@@ -25,11 +25,11 @@ export async function checkNetworks(
   // A cloud without VPCs has no default one either, and needs none.
   const lacksDefault = vpcs !== null && vpcs.length > 0 && defaultVpc === null;
   const problems = wanted.flatMap((one) => [
-    ...(subnets === null ? [] : ofSubnets(one, subnets, api.region)),
+    ...(subnets === null ? [] : missingSubnets(one, subnets, api.region)),
     ...(lacksDefault && one.options.subnetIds.length === 0 ? [noDefault(one, api.region)] : []),
     ...(groups === null ? [] : ofGroups(one, groups, vpcsOf(one, subnets, defaultVpc), api.region)),
   ]);
-  return { problems, subnets };
+  return { problems: [...problems, ...(subnets === null ? [] : crowded(wanted, subnets))], subnets };
 }
 
 /** Nothing is asked where there are no ids: a filter without values is none. */
@@ -42,28 +42,46 @@ export async function byId<T extends { readonly id: string }>(
   return found && new Map(found.map((one) => [one.id, one]));
 }
 
-function ofSubnets(
-  { service, options, preview }: Wanted,
+function missingSubnets(
+  { service, options }: Wanted,
   subnets: ReadonlyMap<string, Ec2Subnet>,
   region: string,
 ): readonly ProviderProblem[] {
   const missing = options.subnetIds.filter((id) => !subnets.has(id));
-  if (missing.length > 0) {
-    return missing.map((id) => ({
-      service,
-      message: `Cannot launch in subnet "${id}": there is no such subnet in ${region}`,
-      hint: 'List them with: aws ec2 describe-subnets',
-    }));
-  }
-  const free = options.subnetIds.reduce((sum, id) => sum + (subnets.get(id)?.freeAddresses ?? 0), 0);
-  if (options.subnetIds.length === 0 || free >= preview.min) return [];
-  return [
-    {
-      service,
-      message: `Cannot launch ${preview.min} machines in ${options.subnetIds.map((id) => `"${id}"`).join(', ')}: ${free} addresses are free`,
+  return missing.map((id) => ({
+    service,
+    message: `Cannot launch in subnet "${id}": there is no such subnet in ${region}`,
+    hint: 'List them with: aws ec2 describe-subnets',
+  }));
+}
+
+/**
+ * Subnets that have fewer free addresses than the services need that can be nowhere else, told of the last of these.
+ * Each list of subnets that a service names is looked at: what passes may still not fit, what does not never does.
+ */
+function crowded(
+  wanted: readonly Wanted[],
+  subnets: ReadonlyMap<string, Ec2Subnet>,
+): readonly ProviderProblem[] {
+  const placed = wanted.filter(
+    ({ options: { subnetIds }, preview: { min } }) =>
+      min > 0 && subnetIds.length > 0 && subnetIds.every((id) => subnets.has(id)),
+  );
+  const lists = new Map(placed.map(({ options: { subnetIds } }) => [subnetIds.toSorted().join(), subnetIds]));
+  return [...lists.values()].flatMap((list) => {
+    const there = new Set(list);
+    const inside = placed.filter(({ options }) => options.subnetIds.every((id) => there.has(id)));
+    const needed = inside.reduce((sum, { preview }) => sum + preview.min, 0);
+    const free = [...there].reduce((sum, id) => sum + (subnets.get(id)?.freeAddresses ?? 0), 0);
+    const last = inside.at(-1);
+    if (last === undefined || free >= needed) return [];
+    const services = inside.map(({ service }) => `"${service}"`).join(', ');
+    return {
+      service: last.service,
+      message: `Cannot launch ${needed} machines${inside.length > 1 ? ` (${services})` : ''} in ${[...there].map((id) => `"${id}"`).join(', ')}: ${free} addresses are free`,
       hint: 'Name more subnets as a list, or ask for fewer machines.',
-    },
-  ];
+    };
+  });
 }
 
 function noDefault({ service }: Wanted, region: string): ProviderProblem {

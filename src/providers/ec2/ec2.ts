@@ -53,7 +53,7 @@ export async function createEc2Provider(config: Ec2Config, options: Ec2ProviderO
   const alternatives = createAlternatives(clock);
   const nameTags = createNameTags(api, clock);
   const resolver = createResolver({ api, made: madeThings({ networks, groups }), alternatives });
-  const launch = createLauncher({ api, alternatives, nameTags });
+  const launch = createLauncher({ api, alternatives, nameTags, clock });
   const parts = { api, config, account, networks, groups, stateDirectory, clock };
   const patient = { ...parts, pollInterval: config.pollInterval };
   let described = 0;

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 
+import type { Clock } from '../../clock.ts';
 import { StateError } from '../../errors.ts';
 import { ensureKeyPair } from '../../keys.ts';
 import type { Cancel, Tags } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
 import type { Ec2Api, Ec2KeyPair } from './api.ts';
 import { madeKeyDirectory, madeName } from './made-names.ts';
-import { hasCode } from './repeat-while.ts';
+import { hasCode, repeatWhile } from './repeat-while.ts';
 import { ec2Tags, UUID_TAG } from './tags.ts';
 
 /** Digest of the public key: tells whether it is still the state directory's. */
@@ -14,34 +15,64 @@ const KEY_TAG = 'plan:key';
 
 type KeyPairs = Pick<Ec2Api, 'describeKeyPairs' | 'importKeyPair' | 'deleteKeyPair'>;
 
+/** Milliseconds within which a new key pair may be missing from answers, and one that is deleted still be there. */
+const CONSISTENCY_LIMIT = 60_000;
+const DUPLICATE = 'InvalidKeyPair.Duplicate';
+
+export interface KeyPairParts {
+  readonly api: KeyPairs;
+  readonly stateDirectory: string;
+  readonly clock: Clock;
+}
+
 /**
  * Imports the state directory's key as the deployment's key pair, unless it is there. Rejects with `ProviderError` when
  * the name is taken by a key pair that is not this deployment's.
  */
 export async function ensureMadeKeyPair(
-  api: KeyPairs,
-  stateDirectory: string,
+  { api, stateDirectory, clock }: KeyPairParts,
   tags: Tags,
   cancel: Cancel,
 ): Promise<void> {
   const publicKey = publicKeyOf(stateDirectory);
   const digest = createHash('sha256').update(publicKey).digest('hex').slice(0, 16);
-  const name = madeName(tags);
-  const found = await find(api, name, cancel);
+  const pair = { name: madeName(tags), publicKey, tags: { ...ec2Tags(tags), [KEY_TAG]: digest } };
+  await repeatWhile(
+    [DUPLICATE],
+    CONSISTENCY_LIMIT,
+    clock,
+    () => findOrImport(api, pair, tags, cancel),
+    cancel,
+  );
+}
+
+/** Rejects with `DUPLICATE` while the name is taken and the pair that has it is not shown, or is on its way out. */
+async function findOrImport(
+  api: KeyPairs,
+  pair: Parameters<KeyPairs['importKeyPair']>[0],
+  tags: Tags,
+  cancel: Cancel,
+): Promise<void> {
+  const found = await find(api, pair.name, cancel);
   if (found !== undefined) {
     refuseForeign(found, tags);
-    if (found.tags[KEY_TAG] === digest) return;
+    if (isSame(found, pair)) return;
     // Made of a key that the state directory has lost since: nobody has its private half.
-    await api.deleteKeyPair(name, cancel);
+    await api.deleteKeyPair(pair.name, cancel);
   }
   try {
-    await api.importKeyPair({ name, publicKey, tags: { ...ec2Tags(tags), [KEY_TAG]: digest } }, cancel);
+    await api.importKeyPair(pair, cancel);
   } catch (error) {
-    // The answer to an earlier call was lost, or the pair is too new to be shown.
-    if (!hasCode(error, ['InvalidKeyPair.Duplicate'])) throw error;
-    const duplicate = await find(api, name, cancel);
+    if (!hasCode(error, [DUPLICATE])) throw error;
+    // The answer to an earlier call was lost.
+    const duplicate = await find(api, pair.name, cancel);
     if (duplicate !== undefined) refuseForeign(duplicate, tags);
+    if (duplicate === undefined || !isSame(duplicate, pair)) throw error;
   }
+}
+
+function isSame(one: Pick<Ec2KeyPair, 'tags'>, other: Pick<Ec2KeyPair, 'tags'>): boolean {
+  return one.tags[KEY_TAG] === other.tags[KEY_TAG];
 }
 
 async function find(api: KeyPairs, name: string, cancel: Cancel): Promise<Ec2KeyPair | undefined> {

@@ -1,6 +1,7 @@
+import type { Clock } from '../../clock.ts';
 import type { Cancel, LaunchAnswer, LaunchBatch } from '../provider.ts';
 import type { Alternatives } from './alternatives.ts';
-import type { Ec2Api, Ec2Instance } from './api.ts';
+import type { Ec2Api, Ec2Instance, RunInput } from './api.ts';
 import { Ec2Error } from './api.ts';
 import { errorKind } from './errors.ts';
 import type { NameTags } from './name-tags.ts';
@@ -9,11 +10,13 @@ import type { ResolvedRequest } from './resolved-request.ts';
 import { choiceOf, resolvedOf } from './resolved-request.ts';
 import { batchInput } from './run-input.ts';
 import { BATCH_TAG } from './tags.ts';
+import { createTooNew } from './too-new.ts';
 
 export interface LauncherParts {
   readonly api: Pick<Ec2Api, 'region' | 'runInstances' | 'findInstances'>;
   readonly alternatives: Alternatives;
   readonly nameTags: NameTags;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 /** `Provider.launch`: one RunInstances call under the batch's token. */
@@ -21,7 +24,10 @@ export function createLauncher({
   api,
   alternatives,
   nameTags,
+  clock,
 }: LauncherParts): (batch: LaunchBatch, cancel: Cancel) => Promise<LaunchAnswer> {
+  const tooNew = createTooNew(clock);
+
   function answer(batch: LaunchBatch, instances: readonly Ec2Instance[]): LaunchAnswer {
     const { request, machines } = batch;
     const { alternative, all } = resolvedOf(request);
@@ -49,8 +55,10 @@ export function createLauncher({
     const isElsewhere = isWorthElsewhere(error);
     const isOtherLeft = isElsewhere && alternatives.refuse(choice, alternative, isFinalHere(error));
     const mayOtherDo = isElsewhere && alternatives.mayDoLater(choice);
+    const missing = MADE.find(({ code, uses }) => code === error.code && uses(made));
+    const isTooNew = missing !== undefined && tooNew.mayCome(missing.thing(input));
     const attempt = { alternative, isSpot: 'InstanceMarketOptions' in input, region: api.region };
-    return refusedLaunch(error, attempt, { isOtherLeft, mayOtherDo, wasMade: wasMade(error, made) });
+    return refusedLaunch(error, attempt, { isOtherLeft, mayOtherDo, isTooNew });
   }
 
   /** Not every cloud heeds every filter. */
@@ -76,6 +84,7 @@ export function createLauncher({
     const { input } = resolvedOf(batch.request);
     try {
       const answered = answer(batch, await api.runInstances(batchInput(input, batch), cancel));
+      for (const { thing } of MADE) tooNew.found(thing(input));
       if (answered.kind === 'launched' && batch.machines.length > 1)
         nameTags.write(namesOf(batch, answered.ids));
       return answered;
@@ -119,7 +128,22 @@ function namesOf({ machines }: LaunchBatch, ids: readonly (string | null)[]): Re
   return names;
 }
 
-/** It may not be known everywhere yet. */
-function wasMade({ code }: Ec2Error, { keyPair, group }: ResolvedRequest['made']): boolean {
-  return (code === 'InvalidKeyPair.NotFound' && keyPair) || (code === 'InvalidGroup.NotFound' && group);
-}
+/** What is made for deployments, by what EC2 answers where it does not know it (yet). */
+const MADE: readonly {
+  readonly code: string;
+  uses(made: ResolvedRequest['made']): boolean;
+  /** Which one it is. */
+  thing(input: RunInput): string;
+}[] = [
+  {
+    code: 'InvalidKeyPair.NotFound',
+    uses: ({ keyPair }) => keyPair,
+    thing: ({ KeyName = null }) => JSON.stringify(['key pair', KeyName]),
+  },
+  {
+    code: 'InvalidGroup.NotFound',
+    uses: ({ group }) => group,
+    thing: ({ SecurityGroupIds = null, NetworkInterfaces = null }) =>
+      JSON.stringify(['group', SecurityGroupIds, NetworkInterfaces]),
+  },
+];

@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts';
 import type { Cancel, LaunchRequest, Tags } from '../provider.ts';
 import type { Ec2Api } from './api.ts';
 import type { Ec2Config } from './config.ts';
@@ -17,11 +18,12 @@ export interface PrepareParts {
   readonly networks: Networks;
   readonly groups: MadeGroups;
   readonly stateDirectory: string;
+  readonly clock: Clock;
 }
 
 /** Makes the key pair and the groups that these requests do not name. Answers the place where machines come to be. */
 export async function prepare(
-  { api, config, account, networks, groups, stateDirectory }: PrepareParts,
+  { api, config, account, networks, groups, stateDirectory, clock }: PrepareParts,
   tags: Tags,
   requests: readonly LaunchRequest[],
   cancel: Cancel,
@@ -32,7 +34,7 @@ export async function prepare(
     return read.kind === 'options' ? [read.options] : [];
   });
   if (options.some(({ keyName }) => keyName === null))
-    await ensureMadeKeyPair(api, stateDirectory, tags, cancel);
+    await ensureMadeKeyPair({ api, stateDirectory, clock }, tags, cancel);
   const vpcs = new Set<string | null>();
   for (const { securityGroupIds, subnetIds } of options) {
     if (securityGroupIds !== null) continue;

@@ -7,7 +7,7 @@ import { quotaOf } from './quota-families.ts';
 
 /** Milliseconds after which it is worth asking whether there is room again. */
 const CAPACITY_PAUSE = 10_000;
-/** Milliseconds after which what was made for a deployment is known everywhere at EC2. */
+/** Milliseconds after which what was made for a deployment may be known where it was not. */
 const CONSISTENCY_PAUSE = 2_000;
 
 /** Refused for as long as the request stays the same, room or not. */
@@ -41,36 +41,35 @@ export interface Attempt {
 export interface Prospects {
   readonly isOtherLeft: boolean;
   readonly mayOtherDo: boolean;
-  readonly wasMade: boolean;
+  readonly isTooNew: boolean;
 }
 
 /**
  * What EC2 answered to a launching call. `isOtherLeft`: whether another type or subnet is worth asking for, which is
- * done at once; `mayOtherDo`: whether one is that was refused before. `wasMade`: whether a thing that is missing was made
- * for this deployment, and may only be too new.
+ * done at once; `mayOtherDo`: whether one is that was refused before. `isTooNew`: whether a thing that is missing was made
+ * for this deployment a moment ago: waiting for it is no try.
  */
 export function refusedLaunch(
   error: Ec2Error,
   attempt: Attempt,
-  { isOtherLeft, mayOtherDo, wasMade }: Prospects,
+  { isOtherLeft, mayOtherDo, isTooNew }: Prospects,
 ): LaunchRefusal {
   const advice = quotaAdvice(error, attempt) ?? adviceOn(error);
   const message = `EC2 refused ${placeOf(attempt.alternative, attempt.region)}: ${withAdvice(error, advice)}`;
   if (isOtherLeft) return { kind: 'refused', message, retryAfter: 0, elsewhere: true };
-  const retryAfter = pauseAfter(error, wasMade) ?? (mayOtherDo ? CAPACITY_PAUSE : null);
+  if (isTooNew) return { kind: 'refused', message, retryAfter: CONSISTENCY_PAUSE, elsewhere: true };
+  const retryAfter = pauseAfter(error) ?? (mayOtherDo ? CAPACITY_PAUSE : null);
   return { kind: 'refused', message, retryAfter };
 }
 
 /** Whether EC2 refuses this type and place for as long as the account is as it is. */
 export function isFinalHere(error: Ec2Error): boolean {
-  return pauseAfter(error, false) === null;
+  return pauseAfter(error) === null;
 }
 
-function pauseAfter({ code }: Ec2Error, wasMade: boolean): number | null {
-  if (QUOTAS_OF_VCPUS.has(code)) return null;
-  const kind = errorKind(code);
-  if (kind === 'capacity') return NEVER_THERE.has(code) ? null : CAPACITY_PAUSE;
-  return kind === 'missing' && wasMade ? CONSISTENCY_PAUSE : null;
+function pauseAfter({ code }: Ec2Error): number | null {
+  if (QUOTAS_OF_VCPUS.has(code) || errorKind(code) !== 'capacity') return null;
+  return NEVER_THERE.has(code) ? null : CAPACITY_PAUSE;
 }
 
 /** Whether another type or subnet may be what this one is not. */

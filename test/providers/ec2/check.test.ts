@@ -70,6 +70,31 @@ it('check() tells all problems at once', async () => {
   expect(endpoint.calls.filter(({ action }) => action === 'RunInstances')).toEqual([]);
 });
 
+it('check() adds up what services need of the subnets that they share', async () => {
+  await using subject = await providerOnEndpoint();
+  const { endpoint, provider } = subject;
+  const [one, other] = endpoint.fixtures().subnets;
+  endpoint.subnetAddresses(one, 4);
+  endpoint.subnetAddresses(other, 3);
+  const wants = (service: string, count: number, ...subnetId: readonly string[]): LaunchPreview =>
+    subject.preview({ subnetId }, count, { service });
+  expect(await messages(provider, [wants('web', 4, one), wants('db', 3, other)])).toEqual([]);
+  expect(
+    await messages(provider, [wants('web', 3, one), wants('none', 0, one), wants('db', 2, one)]),
+  ).toEqual([`db: Cannot launch 5 machines ("web", "db") in "${one}": 4 addresses are free`]);
+  expect(await messages(provider, [wants('web', 4, one), wants('db', 3, one, other)])).toEqual([]);
+  expect(
+    await messages(provider, [
+      wants('web', 3, other, one),
+      wants('db', 3, one),
+      wants('app', 1, one, other),
+      wants('log', 1, one, other),
+    ]),
+  ).toEqual([
+    `log: Cannot launch 8 machines ("web", "db", "app", "log") in "${one}", "${other}": 7 addresses are free`,
+  ]);
+});
+
 it('check() tells when no type is offered in the zones of the subnets', async () => {
   await using subject = await providerOnEndpoint();
   const { endpoint, provider } = subject;

@@ -48,7 +48,7 @@ beforeEach(async () => {
   nameTags = createNameTags(api);
   const made = { keyName: () => 'made', groupOf: () => Promise.resolve(group) };
   resolver = createResolver({ api, made, alternatives });
-  launch = createLauncher({ api, alternatives, nameTags });
+  launch = createLauncher({ api, alternatives, nameTags, clock: { now: () => time } });
 });
 
 afterEach(async () => {
@@ -309,8 +309,6 @@ describe('launch()', () => {
     ['InstanceLimitExceeded', null, '. Ask for a higher quota'],
     ['OptInRequired', null, '. Subscribe'],
     ['InvalidParameterCombination', null, ''],
-    ['InvalidKeyPair.NotFound', 2_000, '. Check the name'],
-    ['InvalidGroup.NotFound', 2_000, '. Check the name'],
     ['InvalidSubnetID.NotFound', null, '. Check the name'],
     ['SomethingNew', null, ''],
   ])('refuses %s with advice', async (code, retryAfter, advice) => {
@@ -331,6 +329,38 @@ describe('launch()', () => {
       message: expect.stringContaining('InvalidKeyPair.NotFound') as unknown,
     });
   });
+
+  it.each(['InvalidKeyPair.NotFound', 'InvalidGroup.NotFound'])(
+    'waits for what was made and is too new (%s) for a minute, which is no try',
+    async (code) => {
+      const answers: unknown[] = [];
+      const again = async (): Promise<void> => {
+        endpoint.relent();
+        endpoint.refuse({ code, message: 'It is so.' });
+        const answer = await ask(await resolve(), 1, `token-${time}-${answers.length}`);
+        if (answer.kind === 'launched') return expect.fail('it was launched');
+        answers.push([time, answer.retryAfter, answer.elsewhere ?? false]);
+      };
+      for (const at of [0, 2_000, 59_000, 60_000]) {
+        time = at;
+        await again();
+      }
+      endpoint.relent();
+      idsOf(await ask(await resolve(), 1, 'token-found'));
+      time = 100_000;
+      await again();
+      expect(answers).toEqual([
+        [0, 2_000, true],
+        [2_000, 2_000, true],
+        [59_000, 2_000, true],
+        [60_000, null, false],
+        [100_000, 2_000, true],
+      ]);
+      endpoint.refuse({ code, message: 'It is so.' });
+      const own = await resolve({ keyName: 'mine', securityGroupIds: ['sg-0123456789abcdef0'] });
+      expect(await ask(own, 1, 'token-own')).toMatchObject({ kind: 'refused', retryAfter: null });
+    },
+  );
 
   it('refuses for good when the credentials are not allowed', async () => {
     const request = await resolve();
@@ -354,7 +384,8 @@ describe('launch()', () => {
     endpoint.deny(['RunInstances']);
     const findInstances: Ec2Api['findInstances'] = (_, cancel) => api.findInstances({}, cancel);
     const alternatives = createAlternatives({ now: () => 0 });
-    launch = createLauncher({ api: { ...api, findInstances }, alternatives, nameTags });
+    const clock = { now: () => time };
+    launch = createLauncher({ api: { ...api, findInstances }, alternatives, nameTags, clock });
     expect(await ask(request, 1)).toMatchObject({ kind: 'refused' });
   });
 
@@ -408,6 +439,7 @@ describe('launch()', () => {
       api: { ...api, runInstances },
       alternatives: createAlternatives({ now: () => 0 }),
       nameTags,
+      clock: { now: () => time },
     });
     const request = await resolve();
     const ids = idsOf(await ask(request, 3));

@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -6,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { StateError } from '../../../src/errors.ts';
 import { ensureKeyPair } from '../../../src/keys.ts';
 import { Ec2Error } from '../../../src/providers/ec2/api.ts';
+import { ensureMadeKeyPair } from '../../../src/providers/ec2/key-pair.ts';
 import { createNetworks } from '../../../src/providers/ec2/networks.ts';
 import { createMadeGroups } from '../../../src/providers/ec2/security-group.ts';
 import { ec2Tags } from '../../../src/providers/ec2/tags.ts';
@@ -137,6 +139,65 @@ describe('prepare() on EC2', () => {
     const made = nowhere.prepare(TAGS, [subject.request()], cancel);
     await expect(made).rejects.toThrow(ProviderError);
     await expect(made).rejects.toMatchObject({ cause: expect.any(StateError) as unknown });
+  });
+});
+
+describe('made key pairs', () => {
+  const duplicate = new Ec2Error('ImportKeyPair', 'InvalidKeyPair.Duplicate', 'it is there');
+  const shown = { id: 'key-1', name: NAME, createdAt: null };
+  const old = { ...shown, tags: { ...OURS, 'plan:key': 'of a key that is lost' } };
+
+  it('are not taken for the one that they replace while EC2 still shows that', async () => {
+    const stateDirectory = mkdtempSync(join(tmpdir(), 'plan ec2-keys-'));
+    const imported: Readonly<Record<string, string>>[] = [];
+    let deletions = 0;
+    const api = scriptedApi({
+      // Shown for a while after it was deleted, and found to be there by the imports of that time.
+      describeKeyPairs: () => Promise.resolve([old]),
+      deleteKeyPair: () => {
+        deletions += 1;
+        return Promise.resolve();
+      },
+      importKeyPair: ({ tags }) => {
+        imported.push(tags);
+        return imported.length > 3 ? Promise.resolve() : Promise.reject(duplicate);
+      },
+    });
+    const clock = createVirtualClock();
+    const from = clock.now();
+    await ensureMadeKeyPair({ api, stateDirectory, clock }, TAGS, cancel);
+    expect(imported).toHaveLength(4);
+    expect(deletions).toBe(4);
+    expect(clock.now() - from).toBeGreaterThan(3_000);
+    rmSync(stateDirectory, { recursive: true });
+  });
+
+  it('are there when an earlier answer was lost, and shown a little later', async () => {
+    const stateDirectory = mkdtempSync(join(tmpdir(), 'plan ec2-keys-'));
+    let looks = 0;
+    let tags: Readonly<Record<string, string>> = {};
+    const api = scriptedApi({
+      describeKeyPairs: () => Promise.resolve((looks += 1) > 5 ? [{ ...shown, tags }] : []),
+      importKeyPair: (pair) => {
+        tags = pair.tags;
+        return Promise.reject(duplicate);
+      },
+    });
+    await ensureMadeKeyPair({ api, stateDirectory, clock: createVirtualClock() }, TAGS, cancel);
+    expect(looks).toBe(6);
+    rmSync(stateDirectory, { recursive: true });
+  });
+
+  it('are given up in the end where another key stays in their place', async () => {
+    const stateDirectory = mkdtempSync(join(tmpdir(), 'plan ec2-keys-'));
+    const api = scriptedApi({
+      describeKeyPairs: () => Promise.resolve([old]),
+      deleteKeyPair: () => Promise.resolve(),
+      importKeyPair: () => Promise.reject(duplicate),
+    });
+    const made = ensureMadeKeyPair({ api, stateDirectory, clock: createVirtualClock() }, TAGS, cancel);
+    await expect(made).rejects.toBe(duplicate);
+    rmSync(stateDirectory, { recursive: true });
   });
 });
 
