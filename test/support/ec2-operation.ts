@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { down } from '../../src/engine/down.ts';
 import type { EngineEvent, OperationResult, Wiring } from '../../src/engine/operation.ts';
+import { repair } from '../../src/engine/repair.ts';
 import { silentLogs } from '../../src/engine/silent-logs.ts';
 import { up } from '../../src/engine/up.ts';
 import { formatProblems } from '../../src/plan/diagnostic.ts';
@@ -25,6 +26,7 @@ export interface Ec2Operations extends AsyncDisposable {
   readonly planPath: string;
   readonly events: readonly EngineEvent[];
   up(): Promise<OperationResult>;
+  repair(): Promise<OperationResult>;
   down(): Promise<OperationResult>;
 }
 
@@ -94,6 +96,7 @@ levels:
     planPath: path,
     events,
     up: () => up(wiring, { plan, adopt: false, readPlan: same }, { signal }),
+    repair: () => repair(wiring, { plan, readPlan: same }, { signal }),
     down: () =>
       down(wiring, { deployment: plan.deployment, plan, skipTeardown: false, readPlan: same }, { signal }),
     async [Symbol.asyncDispose]() {
