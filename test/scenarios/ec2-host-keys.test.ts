@@ -11,8 +11,10 @@ import type { CloudScenario } from './cloud-scenario.ts';
 import { cloudScenario } from './cloud-scenario.ts';
 
 const missing = machinesMissing();
-const onMachines = it.skipIf(missing !== undefined);
-if (missing !== undefined) console.warn(`Host keys of EC2 are not tried: ${missing}`);
+/** On real machines, or not at all, with the reason in its name. */
+function onMachines(name: string, test: () => Promise<void>): void {
+  it.skipIf(missing !== undefined)(missing === undefined ? name : `${name}: ${missing}`, test);
+}
 
 const LEVELS = `
 levels:

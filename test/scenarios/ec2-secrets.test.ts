@@ -6,8 +6,10 @@ import { machinesMissing } from '../support/ec2/machines.ts';
 import { cloudScenario } from './cloud-scenario.ts';
 
 const missing = machinesMissing();
-const onMachines = it.skipIf(missing !== undefined);
-if (missing !== undefined) console.warn(`Secrets on EC2 are not tried: ${missing}`);
+/** On real machines, or not at all, with the reason in its name. */
+function onMachines(name: string, test: () => Promise<void>): void {
+  it.skipIf(missing !== undefined)(missing === undefined ? name : `${name}: ${missing}`, test);
+}
 
 const PASSWORD = 'p4ssw0rd-of-the-user-data';
 

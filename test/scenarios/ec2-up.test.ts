@@ -5,8 +5,10 @@ import { cloudScenario } from './cloud-scenario.ts';
 import { machinesOf, states } from './scenario.ts';
 
 const missing = machinesMissing();
-const onMachines = it.skipIf(missing !== undefined);
-if (missing !== undefined) console.warn(`Machines of EC2 are not tried: ${missing}`);
+/** On real machines, or not at all, with the reason in its name. */
+function onMachines(name: string, test: () => Promise<void>): void {
+  it.skipIf(missing !== undefined)(missing === undefined ? name : `${name}: ${missing}`, test);
+}
 
 const LEVELS = `
 levels:
