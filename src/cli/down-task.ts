@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import { withStore } from './deployments.ts';
 import { planOf } from './given-inputs.ts';
 import type { Task } from './perform-task.ts';
-import { planReader, providersOf, readRecordedPlan } from './recorded-plan.ts';
+import { planReader, providersUsed, readRecordedPlan } from './recorded-plan.ts';
 import { nextCommands } from './render/next-commands.ts';
 import { machinesThere } from './victims.ts';
 
@@ -27,7 +27,7 @@ export async function downTarget(
   if (state.plan === null) return { state, plan: null };
   const skipTeardown = context.options.flag('skip-teardown');
   const need = skipTeardown || machinesThere(state).length === 0 ? 'none' : 'teardown';
-  const providers = providersOf(state);
+  const providers = providersUsed(state);
   const resolved = await readRecordedPlan(context, store, state, state.plan, { need, providers });
   const isOptional = skipTeardown && providers.every((name) => name === 'local');
   return { state, plan: isOptional ? resolved.plan : planOf(context, { ...resolved, warnings: [] }) };

@@ -8,6 +8,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { Sources } from '../sources.ts';
 import { archivedSources } from '../sources.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
+import { providersOf } from '../state/deployment-state.ts';
 import type { Store } from '../state/store.ts';
 import type { Context } from './context.ts';
 import { loadDeployment } from './deployments.ts';
@@ -30,10 +31,9 @@ export async function readRecordedPlan(
   return resolvePlan(readPlan(source.path, sources), { deployment: state.name, inputs, ...needed });
 }
 
-/** Names of the providers that have something of the deployment. */
-export function providersOf({ instances, batches, scopes }: DeploymentState): readonly string[] {
-  const launched = [...instances.values(), ...batches.values()].map(({ provider }) => provider);
-  return [...new Set([...scopes.keys(), ...launched])];
+/** Names of the providers that have something of the deployment, or made something for it. */
+export function providersUsed(state: DeploymentState): readonly string[] {
+  return [...new Set([...state.scopes.keys(), ...providersOf(state)])];
 }
 
 /** Reads plans of machines that a later plan has no service for; null for one whose inputs are not given any more. */
@@ -48,7 +48,7 @@ export function planReader(
     return (
       await readRecordedPlan(context, store, state, source, {
         need: 'teardown',
-        providers: providersOf(state),
+        providers: providersUsed(state),
       })
     ).plan;
   };

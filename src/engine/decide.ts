@@ -1,9 +1,9 @@
 import type { FactBody } from '../fact.ts';
 import type { Machine, Parts } from '../machine.ts';
-import { TemplateError } from '../plan/template.ts';
 import { bootstrapParts, verifyParts } from './made.ts';
 import { machineOf } from './perform/context.ts';
 import type { PlanContext } from './plan-context.ts';
+import { rendered } from './rendered.ts';
 import type { Decision } from './step.ts';
 
 /** The facts that a decision amounts to. */
@@ -66,12 +66,11 @@ function madeWithout(
   const { scopes, wiring } = context;
   const service = context.service(machine.service);
   const print = (text: string): string => wiring.store.fingerprint(text);
-  try {
-    if (step === 'verify') return { made: verifyParts(service, scopes.ready(service, machine), print) };
-    return { made: bootstrapParts(service, scopes.bootstrap(service, machine), print) };
-  } catch (error) {
-    // What cannot be rendered is of no consequence to a step that renders nothing.
-    if (error instanceof TemplateError) return {};
-    throw error;
-  }
+  // What cannot be rendered is of no consequence to a step that renders nothing.
+  const made = rendered(() =>
+    step === 'verify'
+      ? verifyParts(service, scopes.ready(service, machine), print)
+      : bootstrapParts(service, scopes.bootstrap(service, machine), print),
+  );
+  return made === null ? {} : { made };
 }

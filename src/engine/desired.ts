@@ -1,12 +1,13 @@
 import type { Machine, Made, Parts } from '../machine.ts';
 import type { Service, SshOptions } from '../plan/plan.ts';
 import type { Scope } from '../plan/template.ts';
-import { TemplateError, render } from '../plan/template.ts';
+import { render } from '../plan/template.ts';
 import { launchRequest } from './launch-request.ts';
 import type { Fingerprint } from './made.ts';
 import { bootstrapParts, launchParts, verifyParts } from './made.ts';
 import { identityOf } from '../providers/identity.ts';
 import type { PlanContext } from './plan-context.ts';
+import { rendered } from './rendered.ts';
 
 /** What the plan would make a machine with now; a part that cannot be rendered yet is null. */
 export type Desired = (machine: Machine, service: Service) => Made;
@@ -63,13 +64,4 @@ export function sshParts(ssh: SshOptions, scope: Scope, print: Fingerprint): Par
   }
   if (ssh.address !== undefined) parts['address'] = print(ssh.address);
   return parts;
-}
-
-function rendered<T>(make: () => T): T | null {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof TemplateError) return null;
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { ProviderError } from '../providers/provider.ts';
+import { providersOf } from '../state/deployment-state.ts';
 import type { DownRequest, OperationResult, Wiring } from './operation.ts';
 import type { Running } from './run-operation.ts';
 import { prepareTeardowns } from './prepare.ts';
@@ -35,9 +36,7 @@ async function bringDown(running: Running, torn: Plan | null) {
   const goal = { kind: 'down' } as const;
   const isRecordOnly = state.instances.size === 0 && state.batches.size === 0 && state.scopes.size === 0;
   const worked = !isRecordOnly || running.hasWork(goal);
-  const batches = [...state.batches.values()].map(({ provider }) => provider);
-  const instances = [...state.instances.values()].map(({ provider }) => provider);
-  await providers.open(new Set([...state.scopes.keys(), ...batches, ...instances]));
+  await providers.open(new Set([...state.scopes.keys(), ...providersOf(state)]));
   if (torn !== null) await prepareTeardowns(running, torn);
   await running.converge(goal);
   if (signal.aborted) return { succeeded: false, worked };
@@ -49,9 +48,7 @@ async function bringDown(running: Running, torn: Plan | null) {
 /** Has providers remove what they made for the deployment, where no machine of it is left. */
 async function release({ journal, providers, context, signal }: Running): Promise<boolean> {
   const { state } = journal;
-  const left = new Set(
-    [...[...state.instances.values()], ...state.batches.values()].map(({ provider }) => provider),
-  );
+  const left = providersOf(state);
   const tags = tagsOf(state, context.wiring);
   let areReleased = true;
   for (const provider of [...state.scopes.keys()]) {

@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts';
 import { spellDuration } from '../duration.ts';
 import { PlanError, StateError } from '../errors.ts';
 import type { Holding, Provider } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
+import { within } from './limit.ts';
 import type { Wiring } from './operation.ts';
 import type { Orphan, Target } from './orphans.ts';
 import { accountant, inOrder } from './orphans.ts';
@@ -41,7 +41,7 @@ export async function findOrphans(
   targets: readonly Target[],
   cancel: Cancel,
 ): Promise<Survey> {
-  const { store, clock } = wiring;
+  const { store } = wiring;
   const problems: SurveyProblem[] = [];
   const opened = new Map<Target, Provider>();
   /** Two configurations may lead to the same place. */
@@ -110,7 +110,7 @@ export async function findOrphans(
       asked.map(async (target) => {
         const provider = opened.get(target);
         const holdings = await orProblem(target, () =>
-          within(LIMIT.ask, clock, cancel, async (limited) => provider?.holdings(limited)),
+          limited(LIMIT.ask, wiring, cancel, async (limit) => provider?.holdings(limit)),
         );
         return [target, holdings ?? []] as const;
       }),
@@ -130,8 +130,8 @@ export async function findOrphans(
         const isOther = ({ holding }: Orphan): number => Number(holding.kind !== 'machine');
         const holdings = own.toSorted((a, b) => isOther(a) - isOther(b)).map(({ holding }) => holding);
         try {
-          const answers = await within(LIMIT.remove, clock, removal, (limited) =>
-            provider.remove(holdings, limited),
+          const answers = await limited(LIMIT.remove, wiring, removal, (limit) =>
+            provider.remove(holdings, limit),
           );
           for (const orphan of own) {
             const answer = answers.get(orphan.holding.id);
@@ -162,19 +162,18 @@ function identityOf({ kind, id, token, tags }: Holding, { config }: Target): str
   return JSON.stringify([config.type, kind, id, token, tags.uuid]);
 }
 
-async function within<T>(
+/** Rejects with `ProviderError` when the time is over. */
+async function limited<T>(
   milliseconds: number,
-  clock: Clock,
-  { signal }: Cancel,
+  wiring: Pick<Wiring, 'clock'>,
+  cancel: Cancel,
   ask: (cancel: Cancel) => Promise<T>,
 ): Promise<T> {
-  const late = new AbortController();
-  const stop = clock.after(milliseconds, () =>
-    late.abort(new ProviderError(`it did not answer within ${spellDuration(milliseconds)}`)),
-  );
+  using limit = within(milliseconds, { wiring }, cancel);
   try {
-    return await ask({ signal: AbortSignal.any([signal, late.signal]) });
-  } finally {
-    stop();
+    return await ask(limit);
+  } catch (error) {
+    if (!limit.expired()) throw error;
+    throw new ProviderError(`it did not answer within ${spellDuration(milliseconds)}`);
   }
 }

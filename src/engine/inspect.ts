@@ -11,10 +11,11 @@ import type { Wiring } from './operation.ts';
 import type { Cancel, PerformContext } from './perform/context.ts';
 import { failureOf, messageOf } from './perform/context.ts';
 import { perform } from './perform/perform.ts';
-import { persist, targetOf, within } from './perform/use-connection.ts';
+import { persist, targetOf } from './perform/use-connection.ts';
+import { within } from './limit.ts';
 import { openProviders } from './providers.ts';
 import type { PlanReader } from './retired.ts';
-import { retiredPlans } from './retired.ts';
+import { readOnce, retiredPlans } from './retired.ts';
 import { silentLogs } from './silent-logs.ts';
 
 /** What was found of one machine; `failure` null: it is as it was when it was ready. */
@@ -45,9 +46,10 @@ export async function inspect(
   const quiet: Wiring = { ...wiring, logs: silentLogs, showOutput: false, observe: () => undefined };
   const journal = createJournal({ state, store, clock, onRecorded: () => undefined });
   const machines = [...state.machines.values()].filter(({ id }) => id !== null);
-  const older = await olderPlans(state, plan, readPlan);
+  const read = readOnce(readPlan);
+  const older = await olderPlans(state, plan, read);
   const providers = openProviders(wiring, plan, { olderPlans: older, places: state.scopes });
-  const contexts = createContexts(quiet, plan, await retiredPlans(state, plan, readPlan), journal, providers);
+  const contexts = createContexts(quiet, plan, await retiredPlans(state, plan, read), journal, providers);
   const { main } = contexts;
   try {
     await providers.open(new Set(machines.map(({ provider }) => provider)));

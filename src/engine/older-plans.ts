@@ -11,15 +11,14 @@ export async function olderPlans(
   plan: Pick<Plan, 'providers'>,
   read: PlanReader,
 ): Promise<readonly Plan[]> {
-  const plans = new Map<string, Plan | null>();
+  const plans = new Set<Plan>();
   const declared = new Set(Object.keys(plan.providers));
   for (const { provider, under, stage } of machines.values()) {
     if (under === null || stage === 'gone' || declared.has(provider)) continue;
-    const key = `${under.archive} ${under.path}`;
-    if (plans.has(key)) continue;
     const found = await read(under);
-    plans.set(key, found);
-    for (const name of Object.keys(found?.providers ?? {})) declared.add(name);
+    if (found === null) continue;
+    plans.add(found);
+    for (const name of Object.keys(found.providers)) declared.add(name);
   }
-  return [...plans.values()].filter((found) => found !== null);
+  return [...plans];
 }

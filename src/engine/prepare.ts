@@ -2,22 +2,25 @@ import { OperationError } from '../errors.ts';
 import { machineName } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import { servicesOf } from '../plan/plan.ts';
-import { TemplateError } from '../plan/template.ts';
 import type { LaunchPreview, LaunchRequest } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
+import { providersOf } from '../state/deployment-state.ts';
 import { launchRequest } from './launch-request.ts';
+import { rendered } from './rendered.ts';
 import type { Running } from './run-operation.ts';
 import { tagsOf } from './tags.ts';
 
 /** Asks every provider for the problems that can be seen before a launch. Throws `OperationError` with all of them. */
 export async function check({ providers, context, journal, signal }: Running, plan: Plan): Promise<void> {
   const previews = new Map<string, LaunchPreview[]>();
-  for (const service of plan.levels.flatMap(({ services }) => services)) {
-    const first = firstUnlaunched(service, journal.state);
+  for (const service of servicesOf(plan)) {
+    const unlaunched = unlaunchedOf(service, journal.state);
+    const [first] = unlaunched;
     if (first === undefined) continue;
     const request = launchRequest(service, [first], context);
-    const { min, max } = unlaunched(service, journal.state);
+    const max = unlaunched.length;
+    const min = Math.max(0, service.count.min - (service.count.max - max));
     previews.set(service.provider, [...(previews.get(service.provider) ?? []), { request, min, max }]);
   }
   const found: string[] = [];
@@ -31,27 +34,9 @@ export async function check({ providers, context, journal, signal }: Running, pl
     throw new OperationError(`Cannot launch:\n${found.join('\n')}`, 'Nothing was launched.');
 }
 
-function firstUnlaunched(service: Service, state: DeploymentState): string | undefined {
-  return unlaunchedOf(service, state).next().value;
-}
-
-/** How many machines are still to be launched, and how few of them would do. */
-function unlaunched(
-  service: Service,
-  state: DeploymentState,
-): { readonly min: number; readonly max: number } {
-  const max = [...unlaunchedOf(service, state)].length;
-  return { min: Math.max(0, service.count.min - (service.count.max - max)), max };
-}
-
-function* unlaunchedOf(
-  { name, count }: Service,
-  { machines }: DeploymentState,
-): Generator<string, undefined> {
-  for (let index = 0; index < count.max; index += 1) {
-    const machine = machineName(name, index);
-    if (machines.get(machine)?.stage === 'none') yield machine;
-  }
+function unlaunchedOf({ name, count }: Service, { machines }: DeploymentState): readonly string[] {
+  const names = Array.from({ length: count.max }, (_, index) => machineName(name, index));
+  return names.filter((machine) => machines.get(machine)?.stage === 'none');
 }
 
 /** What machines need beside themselves; recorded first, so that the way down removes it whatever happens. */
@@ -70,14 +55,14 @@ export async function prepare(running: Running, plan: Plan): Promise<void> {
  * are reached from. What goes wrong is told, and a machine that cannot be reached says so itself.
  */
 export async function prepareTeardowns(running: Running, plan: Plan): Promise<void> {
-  const { instances } = running.journal.state;
-  const there = new Set([...instances.values()].map(({ provider }) => provider));
+  const there = providersOf(running.journal.state);
   const services = servicesOf(plan).filter(
     ({ provider, teardown }) => teardown !== null && there.has(provider),
   );
   for (const provider of new Set(services.map((service) => service.provider))) {
+    // The way down asks for inputs of teardown scripts only, so that some may be missing.
     const requests = services.flatMap((service) =>
-      service.provider === provider ? (renderable(() => requestOf(service, running)) ?? []) : [],
+      service.provider === provider ? (rendered(() => requestOf(service, running)) ?? []) : [],
     );
     if (requests.length === 0) continue;
     try {
@@ -92,16 +77,6 @@ export async function prepareTeardowns(running: Running, plan: Plan): Promise<vo
 
 function requestOf(service: Service, { context }: Running): LaunchRequest {
   return launchRequest(service, [machineName(service.name, 0)], context);
-}
-
-/** Null for what needs an input that was not given: the way down asks for those of teardown scripts only. */
-function renderable<T>(make: () => T): T | null {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof TemplateError) return null;
-    throw error;
-  }
 }
 
 async function prepareFor(

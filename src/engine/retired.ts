@@ -6,6 +6,17 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 /** Reads a plan again as the deployment keeps it; null when it cannot be used any more. */
 export type PlanReader = (source: PlanSource) => Promise<Plan | null>;
 
+/** Reads each plan once, however many ask for it. */
+export function readOnce(read: PlanReader): PlanReader {
+  const known = new Map<string, ReturnType<PlanReader>>();
+  return (source) => {
+    const key = `${source.archive} ${source.path}`;
+    const reading = known.get(key) ?? read(source);
+    known.set(key, reading);
+    return reading;
+  };
+}
+
 /**
  * The plans that say how machines go whose service the given plan does not have, by service: those that the machines
  * were bootstrapped under.
@@ -17,14 +28,10 @@ export async function retiredPlans(
 ): Promise<ReadonlyMap<string, Plan>> {
   const known = new Set(servicesOf(plan).map(({ name }) => name));
   const plans = new Map<string, Plan>();
-  const readBefore = new Map<string, Plan | null>();
   for (const machine of state.machines.values()) {
     if (machine.wanted || known.has(machine.service) || plans.has(machine.service) || !isThere(machine))
       continue;
-    const { archive, path } = machine.under;
-    const key = `${archive} ${path}`;
-    const found = readBefore.has(key) ? (readBefore.get(key) ?? null) : await read({ archive, path });
-    readBefore.set(key, found);
+    const found = await read(machine.under);
     if (found !== null) plans.set(machine.service, found);
   }
   return plans;

@@ -15,7 +15,7 @@ import { createRevisionBook } from './revision-book.ts';
 import type { Revision } from './revision.ts';
 import { revisionOf } from './revision.ts';
 import type { PlanReader } from './retired.ts';
-import { retiredPlans } from './retired.ts';
+import { readOnce, retiredPlans } from './retired.ts';
 import type { PerformContext } from './perform/context.ts';
 import { perform } from './perform/perform.ts';
 import type { Providers } from './providers.ts';
@@ -59,8 +59,9 @@ export async function runOperation(
   work: (running: Running) => Promise<{ readonly succeeded: boolean; readonly worked: boolean }>,
 ): Promise<OperationResult> {
   setMaxListeners(0, signal);
-  const retired = skipTeardown ? new Map<string, Plan>() : await retiredPlans(state, plan, readPlan);
-  const older = [...new Set(retired.values()), ...(await olderPlans(state, plan, readPlan))];
+  const read = readOnce(readPlan);
+  const retired = skipTeardown ? new Map<string, Plan>() : await retiredPlans(state, plan, read);
+  const older = await olderPlans(state, plan, read);
   let setbacks = 0;
   const journal = createJournal({
     state,

@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts';
 import type { FactBody } from '../fact.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
-import { emptyState } from '../state/deployment-state.ts';
+import { emptyState, providersOf } from '../state/deployment-state.ts';
 import { openLevel } from '../state/tally.ts';
 import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
@@ -47,7 +47,7 @@ export async function bringUp(
   const goal = { kind: 'up', plan } as const;
   if (!running.hasWork(goal)) return { succeeded: isUp(running), worked: false };
   await running.journal.commit(unreached(state));
-  await running.providers.open(providersOf(state));
+  await running.providers.open(neededBy(state));
   await check(running, plan);
   await prepare(running, plan);
   await running.converge(goal);
@@ -70,13 +70,10 @@ function isUp({ journal: { state }, isRevised }: Running): boolean {
 }
 
 /** The providers of the plan, and of the instances that there are or may be. */
-function providersOf(state: DeploymentState): ReadonlySet<string> {
-  const levels = state.plan?.levels ?? [];
-  const planned = levels.flatMap(({ services }) =>
-    services.filter(({ max }) => max > 0).map(({ provider }) => provider),
-  );
-  const found = [...state.instances.values(), ...state.batches.values()].map(({ provider }) => provider);
-  return new Set([...planned, ...found]);
+function neededBy(state: DeploymentState): ReadonlySet<string> {
+  const services = (state.plan?.levels ?? []).flatMap((level) => level.services);
+  const planned = services.filter(({ max }) => max > 0).map(({ provider }) => provider);
+  return new Set([...planned, ...providersOf(state)]);
 }
 
 function refuseOtherPlan(state: DeploymentState, plan: Plan, adopt: boolean): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Observation, Provider } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
+import { jointSignal } from './joint-signal.ts';
 
 /** Waits for what a provider says of instances, with one poll for all of them. */
 export interface Watch {
@@ -66,13 +67,17 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
     }
   }
 
+  /** Of all who wait. */
+  function signals(): readonly AbortSignal[] {
+    return [...waiters.values()].flatMap((group) => [...group].map(({ signal }) => signal));
+  }
+
   /** Two polls are never closer than the provider's interval, whoever waits; it is over at once when nobody does. */
   async function spacing(): Promise<void> {
     const left = lastAskedAt + provider.pollInterval - clock.now();
     if (left <= 0) return;
-    const cancel = cancelWhenAllAre([...waiters.values()].flatMap((group) => [...group]));
-    await clock.sleep(left, { signal: cancel.signal }).catch(() => undefined);
-    cancel.dispose();
+    using cancel = jointSignal(signals());
+    await clock.sleep(left, cancel).catch(() => undefined);
   }
 
   /** Polls as long as somebody waits. A provider that cannot be asked is asked again until the waits run out. */
@@ -80,20 +85,19 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
     while (waiters.size > 0) {
       await spacing();
       const ids = [...waiters.keys()];
-      const cancel = cancelWhenAllAre([...waiters.values()].flatMap((group) => [...group]));
+      using cancel = jointSignal(signals());
       let observations: ReadonlyMap<string, Observation> | undefined;
       let failure: string | null = null;
       let isFinal = false;
       const askedAt = clock.now();
       lastAskedAt = askedAt;
       try {
-        observations = await provider.describe(ids, { signal: cancel.signal });
+        observations = await provider.describe(ids, cancel);
       } catch (error) {
         failure = error instanceof Error ? error.message : String(error);
         isFinal = error instanceof ProviderError && error.isFinal;
       }
       for (const id of ids) look(id, observations?.get(id), failure, { askedAt, isFinal });
-      cancel.dispose();
     }
   }
 
@@ -119,32 +123,5 @@ export function createWatch(provider: Provider, clock: Clock): Watch {
         else group.add(waiter);
         begin();
       }),
-  };
-}
-
-/** A signal for one poll, which many wait for: cancelled when every one of them is. */
-function cancelWhenAllAre(waiters: readonly Waiter[]) {
-  const controller = new AbortController();
-  const signals = new Set(waiters.map(({ signal }) => signal));
-  const listeners: (() => void)[] = [];
-  let left = signals.size;
-  for (const signal of signals) {
-    const onAbort = (): void => {
-      left -= 1;
-      if (left === 0) controller.abort(signal.reason);
-    };
-    if (signal.aborted) onAbort();
-    else {
-      signal.addEventListener('abort', onAbort, { once: true });
-      listeners.push(() => {
-        signal.removeEventListener('abort', onAbort);
-      });
-    }
-  }
-  return {
-    signal: controller.signal,
-    dispose: (): void => {
-      for (const remove of listeners) remove();
-    },
   };
 }

@@ -77,3 +77,8 @@ export function emptyState(created: {
 export function isCondemned(instance: Instance): boolean {
   return instance.condemned !== null && !instance.kept;
 }
+
+/** The providers of instances that there are or may be. */
+export function providersOf({ instances, batches }: DeploymentState): ReadonlySet<string> {
+  return new Set([...instances.values(), ...batches.values()].map(({ provider }) => provider));
+}

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { olderPlans } from '../../src/engine/older-plans.ts';
+import { readOnce } from '../../src/engine/retired.ts';
 import type { EngineEvent } from '../../src/engine/operation.ts';
 import type { ProviderSources } from '../../src/engine/providers.ts';
 import { openProviders } from '../../src/engine/providers.ts';
@@ -117,8 +118,8 @@ describe('olderPlans()', () => {
     };
     expect(await olderPlans(state, full, read(full))).toEqual([]);
     expect(asked).toEqual([]);
-    expect(await olderPlans(state, less, read(full))).toEqual([full]);
-    expect(await olderPlans(state, less, read(null))).toEqual([]);
+    expect(await olderPlans(state, less, readOnce(read(full)))).toEqual([full]);
+    expect(await olderPlans(state, less, readOnce(read(null)))).toEqual([]);
     expect(asked.map(({ path }) => path)).toEqual([full.path, full.path]);
     const gone: Pick<DeploymentState, 'machines'> = {
       machines: new Map([...state.machines].map(([name, machine]) => [name, { ...machine, stage: 'gone' }])),

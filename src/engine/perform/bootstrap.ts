@@ -12,7 +12,8 @@ import type { Cancel, PerformContext } from './context.ts';
 import { baseOf, failureOf, machineOf } from './context.ts';
 import { filesOf, scriptInput } from './script-input.ts';
 import { supervise } from './supervise.ts';
-import { persist, targetOf, within } from './use-connection.ts';
+import { persist, targetOf } from './use-connection.ts';
+import { within } from '../limit.ts';
 
 type Outputs = Readonly<Record<string, string | Sensitive>>;
 type Result =

@@ -8,7 +8,8 @@ import type { Machine } from '../../machine.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
-import { persist, targetOf, within } from './use-connection.ts';
+import { persist, targetOf } from './use-connection.ts';
+import { within } from '../limit.ts';
 
 /** Waits until a no-op over the connection succeeds: the second stage of readiness. */
 export async function connect(

@@ -1,4 +1,5 @@
 import type { Queue } from '../../queue.ts';
+import { jointSignal } from '../joint-signal.ts';
 import type { Cancel } from './context.ts';
 
 /**
@@ -47,34 +48,17 @@ async function ask<Item, Answer>(
   const alive = askers.filter(({ signal }) => !signal.aborted);
   for (const { signal, reject } of askers) if (signal.aborted) reject(signal.reason);
   if (alive.length === 0) return;
-  const all = new AbortController();
-  const bySignal = new Map<AbortSignal, Asker<Item, Answer>[]>();
-  for (const asker of alive) {
-    const group = bySignal.get(asker.signal);
-    if (group === undefined) bySignal.set(asker.signal, [asker]);
-    else group.push(asker);
-  }
-  const listeners: (() => void)[] = [];
-  let left = bySignal.size;
-  for (const [signal, group] of bySignal) {
-    const onAbort = (): void => {
-      left -= 1;
-      if (left === 0) all.abort(signal.reason);
-      else for (const { reject } of group) reject(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    listeners.push(() => {
-      signal.removeEventListener('abort', onAbort);
-    });
-  }
-  const cancel = { signal: all.signal };
+  using joint = jointSignal(
+    alive.map(({ signal }) => signal),
+    (aborted) => {
+      for (const { signal, reject } of alive) if (signal === aborted) reject(signal.reason);
+    },
+  );
   try {
     const items = alive.map(({ item }) => item);
-    const answer = await queue.run(() => call(items, cancel), cancel);
+    const answer = await queue.run(() => call(items, joint), joint);
     for (const { resolve } of alive) resolve(answer);
   } catch (error) {
     for (const { reject } of alive) reject(error);
-  } finally {
-    for (const remove of listeners) remove();
   }
 }

@@ -8,7 +8,8 @@ import type { LogFile } from '../../state/logs.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf } from './context.ts';
 import { showLines } from './show-lines.ts';
-import { persist, targetOf, within } from './use-connection.ts';
+import { persist, targetOf } from './use-connection.ts';
+import { within } from '../limit.ts';
 
 export interface Supervised {
   readonly step: 'bootstrap' | 'teardown';

@@ -1,8 +1,6 @@
-import { childSignal } from '../../child-signal.ts';
 import type { Connection } from '../../connection/connection.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import type { Target } from '../../connection/connection-pool.ts';
-import { spellDuration } from '../../duration.ts';
 import type { Machine } from '../../machine.ts';
 import type { Observation } from '../../providers/provider.ts';
 import type { Cancel, PerformContext } from './context.ts';
@@ -85,30 +83,4 @@ export async function haveLookedAt(
   if (provider === undefined) return null;
   const end = await context.watch(provider).wait(id, { until: () => true, timeout: 0, signal });
   return end.kind === 'seen' ? end.observation : end.last;
-}
-
-/** A limit of time for one piece of work; dispose it when the work is over. */
-export interface Limit extends Disposable {
-  /** Aborts with the given signal, and when the time is over. */
-  readonly signal: AbortSignal;
-  /** True when it was the time. */
-  expired(): boolean;
-}
-
-export function within(milliseconds: number, context: PerformContext, { signal }: Cancel): Limit {
-  const child = childSignal(signal);
-  let isExpired = false;
-  const cancel = context.wiring.clock.after(Math.max(0, milliseconds), () => {
-    if (child.signal.aborted) return;
-    isExpired = true;
-    child.abort(new Error(`The limit of ${spellDuration(milliseconds)} is over`));
-  });
-  return {
-    signal: child.signal,
-    expired: () => isExpired,
-    [Symbol.dispose]() {
-      cancel();
-      child[Symbol.dispose]();
-    },
-  };
 }

@@ -11,7 +11,7 @@ import type { CheckTry, TryEnd } from './check.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { showLines } from './show-lines.ts';
-import { within } from './use-connection.ts';
+import { within } from '../limit.ts';
 
 /** Tries every check of a service side by side until each passed as often as it should, or one is given up. */
 export async function verify(
