@@ -19,7 +19,9 @@ interface Reached {
 async function machinesOf(stateDirectory: string): Promise<readonly Reached[]> {
   await using store = await openSqliteStore(stateDirectory);
   const state = await store.load('bench');
-  return [...(state?.machines.values() ?? [])].flatMap(({ access }) => (access === null ? [] : [access]));
+  return [...(state?.machines.values() ?? [])].flatMap(({ access }) =>
+    access?.kind === 'ssh' ? [{ ...access, privateKey: access.privateKey ?? '' }] : [],
+  );
 }
 
 function connect(machine: Reached, privateKey: Buffer): Promise<Client> {

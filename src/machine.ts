@@ -3,21 +3,43 @@ import type { Sensitive } from './sensitive.ts';
 import type { StepKind } from './step.ts';
 
 /** How a machine is reached, as data: what a provider tells and `connection/` opens. */
-export type Access = SshAccess;
+export type Access = SshAccess | DockerAccess | ProcessAccess;
 
 export interface SshAccess {
   readonly kind: 'ssh';
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  /** Path of the private key (OpenSSH format). */
-  readonly privateKey: string;
+  /** Path of the private key (OpenSSH format); null: none, so that `agent` or a password lets in. */
+  readonly privateKey: string | null;
+  /** Path of the socket of an SSH agent whose keys are offered too; absent: none is asked. */
+  readonly agent?: string;
   /** `ssh-ed25519 AAAA…` where the provider can tell it, or as pinned at first sight; null: not known yet. */
   readonly hostKey: string | null;
   /** How a host key is judged while `hostKey` is null, and what the known one must agree with; absent: `pin-first`. */
   readonly trust?: HostTrust;
   /** The hosts to go through, in that order; absent: none. */
   readonly jump?: readonly JumpHost[];
+}
+
+/** Commands run in a container, through its engine. */
+export interface DockerAccess {
+  readonly kind: 'docker';
+  /** Id of the container. */
+  readonly container: string;
+  /** Where the engine listens: `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2376`. */
+  readonly engine: string;
+  /** Who runs commands; null: the image's own user. */
+  readonly user: string | null;
+  /** The container's address in its network. */
+  readonly address: string;
+}
+
+/** Commands run as processes on this computer, with its whole environment. */
+export interface ProcessAccess {
+  readonly kind: 'process';
+  /** Absolute path: what stands for the home of the login user where a path is relative. */
+  readonly directory: string;
 }
 
 export type HostTrust =

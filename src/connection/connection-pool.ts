@@ -6,6 +6,8 @@ export interface Target {
   /** One connection is kept per key: the machine's id. */
   readonly key: string;
   readonly access: Access;
+  /** Lets in by a password where keys do not; never recorded. */
+  readonly password?: string;
   /** Told once when `access.hostKey` is null and the machine showed this key (`ssh-ed25519 AAAA…`). */
   readonly onHostKey?: (hostKey: string) => void;
 }

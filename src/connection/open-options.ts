@@ -2,6 +2,8 @@
 export interface OpenOptions {
   /** Aborts the opening only. */
   readonly signal: AbortSignal;
+  /** Lets in by a password where keys do not. */
+  readonly password?: string;
   /** Told once when no host key was known: the one that the machine showed. */
   readonly onHostKey: (hostKey: string) => void;
   /** Told when the open connection breaks; not when it is disposed of. */

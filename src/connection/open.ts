@@ -60,7 +60,7 @@ export function createOpener({ knownHosts = opensshFiles(), linger = LINGER }: O
     try {
       const [{ openSsh }, privateKey, judge] = await Promise.all([
         library(),
-        abortable(readKey(access.privateKey), signal),
+        access.privateKey === null ? null : abortable(readKey(access.privateKey), signal),
         abortable(judgeOf(role, access), signal),
       ]);
       const login = { privateKey, judge, by: byWayOf(access.jump) };
@@ -118,12 +118,21 @@ export function createOpener({ knownHosts = opensshFiles(), linger = LINGER }: O
 
   /** What was refused may be corrected before the next try. */
   function forget({ problem }: ConnectionError, { privateKey }: SshAccess): void {
-    if (problem === 'authentication') keys.forget(privateKey);
+    if (problem === 'authentication' && privateKey !== null) keys.forget(privateKey);
     if (problem === 'host-key') knownHosts.forEach((path) => hosts.forget(path));
   }
 
   return {
-    open: (access, options) => openAs('machine', access, options),
+    async open(access, options) {
+      switch (access.kind) {
+        case 'ssh':
+          return await openAs('machine', access, options);
+        case 'docker':
+          return (await import('./docker-exec.ts')).openDocker(access, options);
+        case 'process':
+          return (await import('./process.ts')).openProcess(access, options);
+      }
+    },
     [Symbol.asyncDispose]: () => bastions[Symbol.asyncDispose](),
   };
 }

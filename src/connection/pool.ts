@@ -178,7 +178,9 @@ function closedError(): ConnectionError {
 }
 
 /** What decides whether a connection that is open still leads to the machine. */
-function addressOf({ host, port, user, privateKey, trust, jump }: Access): string {
-  const address = `${user}@${host}:${port} ${privateKey}`;
+function addressOf(access: Access): string {
+  if (access.kind !== 'ssh') return JSON.stringify(access);
+  const { host, port, user, privateKey, trust, jump } = access;
+  const address = `${user}@${host}:${port} ${privateKey ?? ''}`;
   return trust === undefined && jump === undefined ? address : JSON.stringify([address, trust, jump]);
 }

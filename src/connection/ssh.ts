@@ -41,7 +41,7 @@ const ALGORITHMS: Algorithms = {
 export type PrivateKey = ParsedKey;
 
 export interface SshLogin {
-  readonly privateKey: PrivateKey;
+  readonly privateKey: PrivateKey | null;
   readonly judge: HostJudge;
   /** A fresh stream to the machine's SSH server, which may still be connecting. */
   dial(): Duplex | Promise<Duplex>;
@@ -113,7 +113,8 @@ async function tryToOpen(
   const where = `${access.host}:${access.port}`;
   const client = new ssh2.Client();
   const socket = await dial();
-  const auth: PublicKeyAuthMethod = { type: 'publickey', username: access.user, key: privateKey };
+  const auths: readonly PublicKeyAuthMethod[] =
+    privateKey === null ? [] : [{ type: 'publickey', username: access.user, key: privateKey }];
   let cause: unknown;
 
   client.on('error', (error) => {
@@ -134,7 +135,7 @@ async function tryToOpen(
       sock: socket,
       readyTimeout: HANDSHAKE_LIMIT,
       username: access.user,
-      authHandler: [auth],
+      authHandler: [...auths],
       algorithms: { ...ALGORITHMS, serverHostKey: algorithms as ServerHostKeyAlgorithm[] },
       hostVerifier: (key: Buffer) => {
         seen.key = key;
@@ -175,7 +176,7 @@ function openingError(
   const why = seen.key === undefined ? none : judge.refuse(seen.key);
   if (why !== null) return new ConnectionError('host-key', `Cannot trust "${where}"${by}: ${why}`);
   if (level === 'client-authentication') {
-    const message = `Cannot log in to "${where}"${by} as "${access.user}": the key "${access.privateKey}" was refused`;
+    const message = `Cannot log in to "${where}"${by} as "${access.user}": the key "${access.privateKey ?? ''}" was refused`;
     return new ConnectionError('authentication', message, { cause });
   }
   const problem = level === 'handshake' ? 'failed' : 'unreachable';

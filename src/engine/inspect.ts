@@ -101,7 +101,7 @@ function observed(machine: Machine, seen: Seen): Failure | null {
 
 /** It was stopped and started since: who has its old address now is nobody to be asked. */
 function moved({ access, addresses }: Machine, { addresses: seen }: Observation): Failure | null {
-  const host = access?.host;
+  const host = access?.kind === 'ssh' ? access.host : undefined;
   if (host === undefined || addresses === null || seen === null) return null;
   const [before, now] = [addresses, seen].map(({ address, privateIp, publicIp }) =>
     [address, privateIp, publicIp].includes(host),

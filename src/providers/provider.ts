@@ -147,6 +147,11 @@ export interface Provider {
   readonly pollInterval: number;
   /** Milliseconds within which a launched machine may still be missing from `describe` and `list`. */
   readonly consistencyDelay: number;
+  /**
+   * True: its machines are there before and after. `terminate` gives them back, and what a deployment has put on them is
+   * removed over their connection before that.
+   */
+  readonly keepsMachines: boolean;
   /** Calls of the provider's API that were made so far, by name; empty where there is none. */
   readonly apiCalls: ReadonlyMap<string, number>;
   /** All problems that can be seen before a launch: credentials, images, options, quota. */

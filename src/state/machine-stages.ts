@@ -67,7 +67,7 @@ export function succeed(
         // What was bootstrapped before its connection was asked for anew goes on from there.
         stage: base.made.bootstrap === null ? 'connected' : 'bootstrapped',
         access:
-          fact.hostKey === undefined || base.access === null
+          fact.hostKey === undefined || base.access?.kind !== 'ssh'
             ? base.access
             : { ...base.access, hostKey: fact.hostKey },
       };

@@ -10,6 +10,7 @@ import type { Sshd } from '../support/sshd.ts';
 import { until } from '../support/until.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
+import { keyOf } from '../support/ssh-access.ts';
 
 const never = new AbortController().signal;
 const missing = sshdMissing();
@@ -27,7 +28,7 @@ describe.skipIf(missing !== undefined)(`a machine behind others${missing ? `: ${
     directory = await mkdtemp(join(tmpdir(), 'plan-bastion-'));
     known = join(directory, 'known_hosts');
     target = await startSshd();
-    const { privateKey } = target.access;
+    const privateKey = keyOf(target.access);
     gate = await startSshd({ privateKey });
     inner = await startSshd({ privateKey, config: ['PermitOpen 127.0.0.1:*'] });
     proxy = await startTcpProxy(gate.access);
@@ -154,14 +155,14 @@ describe.skipIf(missing !== undefined)(`a machine behind others${missing ? `: ${
   });
 
   it('refuses a host between whose pinned key changed', async () => {
-    await using first = await startSshd({ privateKey: target.access.privateKey });
+    await using first = await startSshd({ privateKey: keyOf(target.access) });
     const { open } = opener();
     const jump = [hop(first.access.port)];
     const connection = await open(access({ jump, trust: PIN }), options);
     await connection[Symbol.asyncDispose]();
     await first[Symbol.asyncDispose]();
     await using _second = await startSshd({
-      privateKey: target.access.privateKey,
+      privateKey: keyOf(target.access),
       port: first.access.port,
     });
     await expect(open(access({ jump, trust: PIN }), options)).rejects.toMatchObject({ problem: 'host-key' });
@@ -188,7 +189,7 @@ describe.skipIf(missing !== undefined)(`a machine behind others${missing ? `: ${
       message: expect.stringMatching(/ECONNREFUSED/) as unknown,
     });
     await using closed = await startSshd({
-      privateKey: target.access.privateKey,
+      privateKey: keyOf(target.access),
       config: ['AllowTcpForwarding no'],
     });
     await expect(

@@ -11,13 +11,13 @@ import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/connection/connection.ts';
 import { openConnection } from '../../src/connection/open.ts';
-import type { Access } from '../../src/machine.ts';
+import type { SshAccess } from '../../src/machine.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 
 /** A machine that can be reached; its host key is known. */
 export interface ReachableMachine extends AsyncDisposable {
-  readonly access: Access;
+  readonly access: SshAccess;
 }
 
 const never = new AbortController().signal;
@@ -41,7 +41,7 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
     });
 
     async function open(
-      change: Partial<Access> = {},
+      change: Partial<SshAccess> = {},
       options: Partial<Parameters<typeof openConnection>[1]> = {},
     ): Promise<Connection> {
       const access = { ...machine.access, host: '127.0.0.1', port: proxy.port, ...change };

@@ -156,10 +156,10 @@ describe.skipIf(missing !== undefined)(`createOpener()${missing ? `: ${missing}`
   describe('private keys', () => {
     it('are read once, and again when they were refused', async () => {
       const path = join(directory, 'key');
-      await copyFile(sshd.access.privateKey, path);
+      await copyFile(sshd.access.privateKey ?? '', path);
       const opener = createOpener();
       await reach({ privateKey: path }, opener);
-      await copyFile(other.access.privateKey, path);
+      await copyFile(other.access.privateKey ?? '', path);
       await reach({ privateKey: path }, opener);
       await expect(
         reach({ privateKey: path, port: other.access.port, user: 'nobody' }, opener),

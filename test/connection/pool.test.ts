@@ -4,6 +4,7 @@ import type { Connection } from '../../src/connection/connection.ts';
 import type { OpenOptions } from '../../src/connection/open-options.ts';
 import { createConnectionPool } from '../../src/connection/pool.ts';
 import type { Access } from '../../src/machine.ts';
+import { sshAccess } from '../support/ssh-access.ts';
 
 const never = new AbortController().signal;
 
@@ -16,8 +17,9 @@ function operator() {
   return {
     log,
     pending,
-    open: (access: Access, options: OpenOptions) =>
+    open: (reached: Access, options: OpenOptions) =>
       new Promise<Connection>((resolve, reject) => {
+        const access = sshAccess(reached);
         log.push(`open ${access.host}`);
         options.signal.addEventListener('abort', () => {
           log.push(`cancel ${access.host}`);

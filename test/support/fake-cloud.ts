@@ -202,6 +202,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
 
   const cloud: FakeCloud = {
     type: 'fake',
+    keepsMachines: false,
     batchLimit: options.batchLimit ?? 1_000,
     pollInterval: 100,
     consistencyDelay: options.consistencyDelay ?? 0,

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 
 import type { Access } from '../../src/machine.ts';
+import { keyOf, sshAccess } from './ssh-access.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -30,13 +31,14 @@ export interface TestLogin {
 }
 
 /** Rejects when the machine does not let us in, or shows another host key than the access says. */
-export async function connectTo(access: Access, login: TestLogin = {}): Promise<TestClient> {
+export async function connectTo(reached: Access, login: TestLogin = {}): Promise<TestClient> {
+  const access = sshAccess(reached);
   const client = new ssh2.Client();
   client.connect({
     host: access.host,
     port: access.port,
     username: login.user ?? access.user,
-    privateKey: login.privateKey ?? readFileSync(access.privateKey),
+    privateKey: login.privateKey ?? readFileSync(keyOf(access)),
     hostVerifier: (key: Buffer) => `ssh-ed25519 ${key.toString('base64')}` === access.hostKey,
   });
   await once(client, 'ready');

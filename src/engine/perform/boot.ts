@@ -60,7 +60,7 @@ export async function boot(
   const print = (text: string): string => context.wiring.store.fingerprint(text);
   const made = sshParts(service.ssh, context.scopes.connect(service, machine), print);
   const isPinned = machine.made.ssh?.['hostKey'] === made['hostKey'];
-  const pinned = isPinned ? (machine.access?.hostKey ?? null) : null;
+  const pinned = isPinned ? (machine.access?.kind === 'ssh' ? machine.access.hostKey : null) : null;
   const access = accessOf(
     { ...observation, access: observation.access, addresses, pinned },
     machine,

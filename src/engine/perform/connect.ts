@@ -63,7 +63,7 @@ async function reach(machine: Machine, context: PerformContext, reaching: Reachi
 
 /** It was reached by the host key that its launch gave it, which others of its batch have too. */
 function isGiven({ access, givenKey }: Machine): boolean {
-  return givenKey !== null && access?.hostKey === givenKey;
+  return givenKey !== null && access?.kind === 'ssh' && access.hostKey === givenKey;
 }
 
 /** Milliseconds within which a server has to show its new key. */
@@ -79,6 +79,7 @@ async function shows(
   const target = targetOf(machine);
   const { clock, connections } = context.wiring;
   const { access } = target;
+  if (access.kind !== 'ssh') return false;
   using limit = within(RELOAD, context, cancel);
   const { signal } = limit;
   while (!signal.aborted) {

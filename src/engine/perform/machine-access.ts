@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Access, Addresses, Machine } from '../../machine.ts';
+import type { Access, Addresses, Machine, SshAccess } from '../../machine.ts';
 import type { SshOptions } from '../../plan/plan.ts';
 import type { Scope, Template } from '../../plan/template.ts';
 import { TemplateError, render } from '../../plan/template.ts';
@@ -25,6 +25,7 @@ export function accessOf(
   machine: Machine,
   context: PerformContext,
 ): Access {
+  if (access.kind !== 'ssh') return access;
   const service = context.service(machine.service);
   const { ssh } = service;
   const text = createReader(ssh, context.scopes.connect(service, machine));
@@ -60,7 +61,7 @@ function keyPath(path: string | undefined, { privateKeyDirectory }: SshOptions):
   return path.startsWith('~/') ? join(homedir(), path.slice(2)) : resolve(privateKeyDirectory ?? '', path);
 }
 
-function hostOf(which: SshOptions['address'], access: Access, { publicIp, privateIp }: Addresses): string {
+function hostOf(which: SshOptions['address'], access: SshAccess, { publicIp, privateIp }: Addresses): string {
   if (which === undefined) return access.host;
   const host = which === 'public' ? publicIp : privateIp;
   if (host === null)

@@ -71,6 +71,7 @@ export async function createEc2Provider(config: Ec2Config, options: Ec2ProviderO
 
   return {
     type: 'ec2',
+    keepsMachines: false,
     batchLimit: BATCH_LIMIT,
     consistencyDelay: options.consistencyDelay ?? CONSISTENCY_DELAY,
     /** One call is made for each thousand machines and interval. */

@@ -51,6 +51,7 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
 
   return {
     type: 'local',
+    keepsMachines: false,
     batchLimit: 1_000,
     consistencyDelay: 0,
     /** A look at many machines costs more than one at few. */

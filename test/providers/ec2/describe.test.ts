@@ -9,6 +9,7 @@ import { describeAll, observationOf } from '../../../src/providers/ec2/describe.
 import { madeName, usualKeyPaths } from '../../../src/providers/ec2/made-names.ts';
 import { cancel, providerOnEndpoint, TAGS } from './provider-on-endpoint.ts';
 import { scriptedApi } from './scripted-api.ts';
+import { sshAccess } from '../../support/ssh-access.ts';
 
 const INSTANCE: Ec2Instance = {
   id: 'i-1',
@@ -38,8 +39,8 @@ describe('observationOf()', () => {
     vi.unstubAllEnvs();
     rmSync(home, { recursive: true });
   });
-  const keyOf = (instance: Partial<Ec2Instance>): string | undefined =>
-    observationOf({ ...INSTANCE, ...instance }, '/state').access?.privateKey;
+  const keyOf = (instance: Partial<Ec2Instance>): string | null =>
+    sshAccess(observationOf({ ...INSTANCE, ...instance }, '/state').access).privateKey;
 
   it('tells how a running instance is reached: by siblings at its private address, by the operator at the public one', () => {
     expect(observationOf(INSTANCE, '/state')).toEqual({

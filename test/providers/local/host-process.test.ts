@@ -13,6 +13,7 @@ import { batchOf, cancel, createLocalMachines, tags } from '../../support/local-
 import type { LocalMachines } from '../../support/local-machines.ts';
 import { isGone } from '../../support/processes.ts';
 import { until } from '../../support/until.ts';
+import { sshAccess } from '../../support/ssh-access.ts';
 
 let machines: LocalMachines;
 beforeEach(async () => {
@@ -180,7 +181,7 @@ describe('the host process', () => {
     const ids = await machines.launch(200);
     const found = await machines.provider.describe(ids, cancel);
     const addresses = new Set(
-      [...found.values()].map(({ access }) => `${access?.host ?? ''}:${access?.port ?? 0}`),
+      [...found.values()].map(({ access }) => `${sshAccess(access).host}:${sshAccess(access).port}`),
     );
     expect(addresses.size).toBe(200);
     await Promise.all(

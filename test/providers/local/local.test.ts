@@ -10,6 +10,7 @@ import { batchOf, cancel, createLocalMachines, tags } from '../../support/local-
 import type { LocalMachines } from '../../support/local-machines.ts';
 import { isGone } from '../../support/processes.ts';
 import { until } from '../../support/until.ts';
+import { sshAccess } from '../../support/ssh-access.ts';
 
 let machines: LocalMachines;
 beforeEach(async () => {
@@ -90,13 +91,13 @@ describe('a host that gives up', () => {
     const { id, access } = await machines.one();
     await machines.provider.stop([id], cancel);
     await machines.until(id, 'stopped');
-    const taken = await tryListen(createServer(), access?.host ?? '', access?.port ?? 0);
+    const taken = await tryListen(createServer(), sshAccess(access).host, sshAccess(access).port);
     if (typeof taken === 'string') throw new Error(taken);
     await machines.provider.start([id], cancel);
     await until(async () => (await machines.look(id)).reason !== null);
     expect(await machines.look(id)).toMatchObject({
       state: 'pending',
-      reason: `Cannot listen at ${access?.host ?? ''}:${access?.port ?? 0}: EADDRINUSE`,
+      reason: `Cannot listen at ${sshAccess(access).host}:${sshAccess(access).port}: EADDRINUSE`,
     });
     taken.close();
     expect((await machines.until(id, 'running')).reason).toBeNull();

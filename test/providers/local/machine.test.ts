@@ -16,6 +16,7 @@ import { collect, connectTo } from '../../support/ssh-client.ts';
 import type { TestClient } from '../../support/ssh-client.ts';
 import { isGone } from '../../support/processes.ts';
 import { until } from '../../support/until.ts';
+import { keyOf, sshAccess } from '../../support/ssh-access.ts';
 
 let machines: LocalMachines;
 let machine: Observation;
@@ -25,8 +26,7 @@ let client: TestClient;
 beforeAll(async () => {
   machines = await createLocalMachines({ inProcess: true });
   machine = await machines.one();
-  if (machine.access === null) throw new Error('Cannot test a machine without access');
-  access = machine.access;
+  access = sshAccess(machine.access);
 });
 beforeEach(async () => {
   client = await connectTo(access);
@@ -267,6 +267,6 @@ async function whenFull(stream: { readonly readableLength: number }): Promise<vo
 }
 
 it('the private key is readable by its owner only', () => {
-  expect(statSync(access.privateKey).mode & 0o777).toBe(0o600);
-  expect(readFileSync(access.privateKey, 'utf8')).toContain('OPENSSH');
+  expect(statSync(keyOf(access)).mode & 0o777).toBe(0o600);
+  expect(readFileSync(keyOf(access), 'utf8')).toContain('OPENSSH');
 });
