@@ -11,41 +11,79 @@ import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/connection/connection.ts';
 import { openConnection } from '../../src/connection/open.ts';
-import type { SshAccess } from '../../src/machine.ts';
+import type { Access, SshAccess } from '../../src/machine.ts';
+import { sshAccess } from '../support/ssh-access.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 
-/** A machine that can be reached; its host key is known. */
+/** A machine that can be reached; by SSH: its host key is known. */
 export interface ReachableMachine extends AsyncDisposable {
-  readonly access: SshAccess;
+  readonly access: Access;
+  /** A shell word for the directory that relative paths start from; absent: the home. */
+  readonly relativeTo?: string;
+  /** The address at which servers of this process are reached from the machine; absent: that of SSH, else 127.0.0.1. */
+  readonly servers?: string;
+  /** Breaks all its connections; by SSH the suite does that itself. */
+  readonly cut?: () => void;
 }
+
+/** What a kind of connection may lack, so that nothing can be said of it. */
+export type Lack =
+  /** Host keys, logins, a port. */
+  | 'ssh'
+  /** Breaking. */
+  | 'cut'
+  /** A word for the signal that ended a command: its exit code is 128 and the signal's number. */
+  | 'signals';
+
+type Options = Partial<Parameters<typeof openConnection>[1]>;
 
 const never = new AbortController().signal;
 
 /** What holds for every connection to every machine. */
-export function connectionContract(name: string, start: () => Promise<ReachableMachine>): void {
+export function connectionContract(
+  name: string,
+  start: () => Promise<ReachableMachine>,
+  lacks: ReadonlySet<Lack> = new Set(),
+): void {
+  const overSsh = !lacks.has('ssh');
+
   describe(name, () => {
     let machine: ReachableMachine;
+    let there: string;
+    let servers: string;
     let proxy: TcpProxy;
     let connection: Connection;
 
     beforeAll(async () => {
       machine = await start();
-      proxy = await startTcpProxy(machine.access);
+      const { access } = machine;
+      there = machine.relativeTo ?? '~';
+      servers = machine.servers ?? (overSsh ? sshAccess(access).host : '127.0.0.1');
+      if (overSsh) proxy = await startTcpProxy(sshAccess(access));
       connection = await open();
     });
     afterAll(async () => {
       await connection[Symbol.asyncDispose]();
-      await proxy[Symbol.asyncDispose]();
+      if (overSsh) await proxy[Symbol.asyncDispose]();
       await machine[Symbol.asyncDispose]();
     });
 
-    async function open(
-      change: Partial<SshAccess> = {},
-      options: Partial<Parameters<typeof openConnection>[1]> = {},
-    ): Promise<Connection> {
-      const access = { ...machine.access, host: '127.0.0.1', port: proxy.port, ...change };
+    async function open(options: Options = {}): Promise<Connection> {
+      if (overSsh) return await openAs({}, options);
+      return await openConnection(machine.access, {
+        signal: never,
+        onHostKey: () => expect.unreachable(),
+        ...options,
+      });
+    }
+    async function openAs(change: Partial<SshAccess>, options: Options = {}): Promise<Connection> {
+      const access = { ...sshAccess(machine.access), host: '127.0.0.1', port: proxy.port, ...change };
       return await openConnection(access, { signal: never, onHostKey: () => undefined, ...options });
+    }
+    function cut(): void {
+      if (overSsh) proxy.cut();
+      else machine.cut?.();
     }
     async function run(command: string, stdin?: Buffer | string | Readable) {
       return await connection.exec(command, { signal: never, ...(stdin === undefined ? {} : { stdin }) });
@@ -68,7 +106,7 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
         }
       });
 
-      it('misses nothing when a whole answer comes in one packet', async () => {
+      it.skipIf(!overSsh)('misses nothing when a whole answer comes in one packet', async () => {
         proxy.gather = 40;
         const result = await run('echo all; exit 6');
         proxy.gather = 0;
@@ -76,8 +114,11 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
       });
 
       it('names the signal that ended a command', async () => {
-        for (const name of ['KILL', 'TERM']) {
-          expect(await run(`kill -s ${name} $$`)).toMatchObject({ exitCode: null, exitSignal: name });
+        for (const [name, number] of Object.entries({ KILL: 9, TERM: 15 })) {
+          const end = lacks.has('signals')
+            ? { exitCode: 128 + number, exitSignal: null }
+            : { exitCode: null, exitSignal: name };
+          expect(await run(`kill -s ${name} $$`)).toMatchObject(end);
         }
       });
 
@@ -176,18 +217,21 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
           expect((await connection.download(path, { signal: never })).equals(bytes), path).toBe(true);
         }
         expect(
-          String((await run('cd; find up -name "*tmp*"; stat -c %a up/plain.txt up/large')).stdout),
+          String((await run(`cd ${there}; find up -name "*tmp*"; stat -c %a up/plain.txt up/large`)).stdout),
         ).toBe('640\n640\n');
       });
 
       it('sets modes, replaces files, takes absolute paths and those of the home', async () => {
         const home = String((await run('cd && pwd')).stdout).trim();
+        const directory = String((await run(`cd ${there} && pwd`)).stdout).trim();
         const put = (path: string, mode: number, text: string) =>
           connection.upload([{ path, mode, bytes: Buffer.from(text) }], { signal: never });
         await put('~/modes/a', 0o755, '#!/bin/sh\necho one');
         await put(`${home}/modes/a`, 0o700, '#!/bin/sh\necho two');
         expect(String((await run('cd; stat -c %a modes/a; modes/a')).stdout)).toBe('700\ntwo\n');
         expect(String(await connection.download('~/modes/a', { signal: never }))).toBe('#!/bin/sh\necho two');
+        await put('relative', 0o600, 'here');
+        expect(String(await connection.download(`${directory}/relative`, { signal: never }))).toBe('here');
       });
 
       it('uploads hundreds of files in few round trips', async () => {
@@ -197,7 +241,9 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
           bytes: Buffer.from(String(i)),
         }));
         await connection.upload(files, { signal: never });
-        expect(String((await run('cd; cd many; ls | wc -l; cat 199')).stdout)).toMatch(/^\s*200\n199$/);
+        expect(String((await run(`cd ${there}; cd many; ls | wc -l; cat 199`)).stdout)).toMatch(
+          /^\s*200\n199$/,
+        );
       });
 
       it('uploads megabytes of small files', async () => {
@@ -213,7 +259,7 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
       });
 
       it('says why a file cannot be written or read', async () => {
-        await run('mkdir -p ~/a-directory');
+        await run(`mkdir -p ${there}/a-directory`);
         const upload = connection.upload([{ path: 'a-directory', mode: 0o600, bytes: Buffer.from('x') }], {
           signal: never,
         });
@@ -237,14 +283,14 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
       it('reaches a port of the machine, both ways, until both ends have said all', async () => {
         const bytes = randomBytes(3_000_000);
         const server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
-        server.listen(0, machine.access.host);
+        server.listen(0, servers);
         await once(server, 'listening');
         const { port } = server.address() as AddressInfo;
-        const stream = await connection.forward({ host: machine.access.host, port }, { signal: never });
+        const stream = await connection.forward({ host: servers, port }, { signal: never });
         stream.end(bytes);
         expect((await buffer(stream)).equals(bytes)).toBe(true);
 
-        const given = await connection.forward({ host: machine.access.host, port }, { signal: never });
+        const given = await connection.forward({ host: servers, port }, { signal: never });
         given.destroy();
         await once(given, 'close');
         server.close();
@@ -253,10 +299,10 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
 
       it('closes when the other side does, whatever is still to be written', async () => {
         const server = createServer((socket) => socket.on('error', () => undefined).destroy());
-        server.listen(0, machine.access.host);
+        server.listen(0, servers);
         await once(server, 'listening');
         const { port } = server.address() as AddressInfo;
-        const stream = await connection.forward({ host: machine.access.host, port }, { signal: never });
+        const stream = await connection.forward({ host: servers, port }, { signal: never });
         const closed = once(stream.resume(), 'close');
         stream.write(randomBytes(10_000_000));
         await closed;
@@ -264,43 +310,43 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
       });
 
       it('fails where nothing listens', async () => {
-        const forward = connection.forward({ host: machine.access.host, port: 1 }, { signal: never });
+        const forward = connection.forward({ host: servers, port: 1 }, { signal: never });
         await expect(forward).rejects.toMatchObject({ problem: 'failed' });
       });
     });
 
     describe('a connection that breaks', () => {
-      it('rejects everything that is under way, and everything after, as lost', async () => {
-        let lost = 0;
-        const doomed = await open({}, { onLost: () => (lost += 1) });
-        const server = createServer((socket) => socket.on('error', () => undefined)).listen(
-          0,
-          machine.access.host,
-        );
-        await once(server, 'listening');
-        const { port } = server.address() as AddressInfo;
-        const stream = await doomed.forward({ host: machine.access.host, port }, { signal: never });
-        const streamError = once(stream, 'error');
-        const pending = [
-          ...Array.from({ length: 10 }, () =>
-            doomed.exec('echo begun; sleep 3', { signal: never, onStdout: () => proxy.cut() }),
-          ),
-          doomed.upload([{ path: 'lost', mode: 0o600, bytes: randomBytes(20_000_000) }], { signal: never }),
-        ];
-        const ends = await Promise.allSettled(pending);
-        for (const end of ends)
-          expect(end).toMatchObject({ status: 'rejected', reason: { problem: 'lost' } });
-        expect(await streamError).toMatchObject([{ problem: 'lost' }]);
-        await expect(doomed.exec('true', { signal: never })).rejects.toMatchObject({ problem: 'lost' });
-        expect(lost).toBe(1);
-        await doomed[Symbol.asyncDispose]();
-        server.close();
-        connection = await open();
-      });
+      it.skipIf(lacks.has('cut'))(
+        'rejects everything that is under way, and everything after, as lost',
+        async () => {
+          let lost = 0;
+          const doomed = await open({ onLost: () => (lost += 1) });
+          const server = createServer((socket) => socket.on('error', () => undefined)).listen(0, servers);
+          await once(server, 'listening');
+          const { port } = server.address() as AddressInfo;
+          const stream = await doomed.forward({ host: servers, port }, { signal: never });
+          const streamError = once(stream, 'error');
+          const pending = [
+            ...Array.from({ length: 10 }, () =>
+              doomed.exec('echo begun; sleep 3', { signal: never, onStdout: cut }),
+            ),
+            doomed.upload([{ path: 'lost', mode: 0o600, bytes: randomBytes(20_000_000) }], { signal: never }),
+          ];
+          const ends = await Promise.allSettled(pending);
+          for (const end of ends)
+            expect(end).toMatchObject({ status: 'rejected', reason: { problem: 'lost' } });
+          expect(await streamError).toMatchObject([{ problem: 'lost' }]);
+          await expect(doomed.exec('true', { signal: never })).rejects.toMatchObject({ problem: 'lost' });
+          expect(lost).toBe(1);
+          await doomed[Symbol.asyncDispose]();
+          server.close();
+          connection = await open();
+        },
+      );
 
       it('is not lost when it is disposed of, but what is under way is', async () => {
         let lost = 0;
-        const other = await open({}, { onLost: () => (lost += 1) });
+        const other = await open({ onLost: () => (lost += 1) });
         const pending = other.exec('sleep 3', { signal: never });
         const end = expect(pending).rejects.toMatchObject({ problem: 'lost' });
         await other[Symbol.asyncDispose]();
@@ -311,14 +357,21 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
     });
 
     describe('opening', () => {
+      it('is not begun once it is cancelled', async () => {
+        const reason = new Error('enough');
+        await expect(open({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+      });
+    });
+
+    describe.skipIf(!overSsh)('opening by SSH', () => {
       it('tells the host key when none was known, and nothing otherwise', async () => {
         const told: string[] = [];
         const onHostKey = (hostKey: string) => told.push(hostKey);
-        await using first = await open({ hostKey: null }, { onHostKey });
+        await using first = await openAs({ hostKey: null }, { onHostKey });
         await first.exec('true', { signal: never });
-        await using second = await open({ hostKey: told[0] ?? '' }, { onHostKey });
+        await using second = await openAs({ hostKey: told[0] ?? '' }, { onHostKey });
         await second.exec('true', { signal: never });
-        expect(told).toEqual([machine.access.hostKey?.split(' ').slice(0, 2).join(' ')]);
+        expect(told).toEqual([sshAccess(machine.access).hostKey?.split(' ').slice(0, 2).join(' ')]);
       });
 
       it('refuses another host key before anything is sent, and says which and what to do', async () => {
@@ -327,9 +380,9 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
           problem: 'host-key',
           message: /^Cannot trust .* SHA256:\S+, SHA256:\S+ is known\n.*replace it/,
         };
-        await expect(open({ hostKey })).rejects.toMatchObject(problem);
+        await expect(openAs({ hostKey })).rejects.toMatchObject(problem);
         const other = `ecdsa-sha2-nistp521 ${randomBytes(40).toString('base64')}`;
-        await expect(open({ hostKey: other })).rejects.toMatchObject({ problem: 'host-key' });
+        await expect(openAs({ hostKey: other })).rejects.toMatchObject({ problem: 'host-key' });
       });
 
       it('says which key was refused, and which cannot be used', async () => {
@@ -337,12 +390,12 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
         const privateKey = join(directory, 'stranger');
         execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', privateKey]);
         await writeFile(join(directory, 'nonsense'), 'x');
-        await expect(open({ privateKey })).rejects.toMatchObject({
+        await expect(openAs({ privateKey })).rejects.toMatchObject({
           problem: 'authentication',
           message: /was refused/,
         });
         for (const path of [join(directory, 'nonsense'), join(directory, 'none')]) {
-          await expect(open({ privateKey: path })).rejects.toMatchObject({
+          await expect(openAs({ privateKey: path })).rejects.toMatchObject({
             problem: 'authentication',
             message: /private key/,
           });
@@ -351,20 +404,20 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
       });
 
       it('calls a machine that does not answer unreachable', async () => {
-        await expect(open({ port: 1 })).rejects.toMatchObject({
+        await expect(openAs({ port: 1 })).rejects.toMatchObject({
           problem: 'unreachable',
           message: /ECONNREFUSED/,
         });
         const mute = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
         await once(mute, 'listening');
         const { port } = mute.address() as AddressInfo;
-        await expect(open({ port })).rejects.toMatchObject({ problem: 'unreachable' });
+        await expect(openAs({ port })).rejects.toMatchObject({ problem: 'unreachable' });
         mute.close();
       });
 
       it('is cancelled at every stage', async () => {
         const reason = new Error('enough');
-        await expect(open({}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+        await expect(openAs({}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
         for (let seen = 1; seen <= 4; seen += 1) {
           const controller = new AbortController();
           let chunks = 0;
@@ -372,7 +425,7 @@ export function connectionContract(name: string, start: () => Promise<ReachableM
             chunks += 1;
             if (chunks === seen) controller.abort(reason);
           };
-          await expect(open({}, { signal: controller.signal })).rejects.toBe(reason);
+          await expect(openAs({}, { signal: controller.signal })).rejects.toBe(reason);
         }
         proxy.onServerBytes = undefined;
       });
