@@ -55,6 +55,14 @@ export function parseJump(text: string): readonly WrittenJump[] | undefined {
 }
 
 function parseHop(text: string): WrittenJump | undefined {
+  const hop = parseHost(text);
+  return hop && { ...hop, port: hop.port ?? 22 };
+}
+
+/** Reads `[user@]host[:port]`; IPv6 goes in brackets where a port follows. Null: not written. */
+export function parseHost(
+  text: string,
+): { readonly user: string | null; readonly host: string; readonly port: number | null } | undefined {
   const match =
     /^(?:([^\s@]+)@)?(?:\[([0-9a-f:.%\w]+)\]|([^\s@:[\]/]+)|([0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.]*))(?::(\d+))?$/i.exec(
       text,
@@ -62,6 +70,6 @@ function parseHop(text: string): WrittenJump | undefined {
   if (match === null) return undefined;
   const [, user = null, bracketed, name, ipv6, written] = match;
   const host = bracketed ?? name ?? ipv6;
-  const port = parsePort(written ?? '22');
+  const port = written === undefined ? null : parsePort(written);
   return host === undefined || port === undefined ? undefined : { user, host, port };
 }

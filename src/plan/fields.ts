@@ -2,7 +2,7 @@ import { parseDuration } from '../duration.ts';
 import type { Scalar } from '../json.ts';
 import { templateOf } from './compiled.ts';
 import type { Problem } from './diagnostic.ts';
-import type { DraftService } from './draft.ts';
+import type { DeclaredInput, DraftService } from './draft.ts';
 import type { Library } from './library.ts';
 import type { Node, ScalarNode } from './node.ts';
 import { scalarOf } from './node.ts';
@@ -18,8 +18,8 @@ export interface Reading {
   readonly inputs: Readonly<Record<string, Scalar>>;
   /** Null: not known yet. */
   readonly deployment: string | null;
-  /** Inputs whose values no message shows. */
-  readonly sensitive: ReadonlySet<string>;
+  /** By name; no message shows the values of sensitive ones. */
+  readonly declared: ReadonlyMap<string, DeclaredInput>;
   readonly providers: ReadonlySet<string>;
   /** The types of providers that are known, by name. */
   readonly providerTypes: Map<string, string>;
@@ -50,7 +50,8 @@ export function showRendered(reading: Reading, node: Node, text: string): string
   const scalar = scalarOf(node);
   const template = scalar === undefined ? undefined : templateOf(reading.library, scalar);
   if (scalar === undefined || template === undefined) return text;
-  for (const input of referencesOf(template).inputs) if (reading.sensitive.has(input)) return scalar.text;
+  for (const input of referencesOf(template).inputs)
+    if (reading.declared.get(input)?.sensitive === true) return scalar.text;
   return text;
 }
 

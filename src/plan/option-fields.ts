@@ -78,3 +78,19 @@ export function refuse(
   const message = `Cannot use ${quoted(scalar.text)}: it renders to ${shown}, not ${wanted}`;
   reading.problems.push(problemAt(scalar.place, message, suggestion));
 }
+
+/** The options that are there; undefined when none of them is. */
+export function wholeOptions(
+  options: Readonly<Record<string, TemplateTree | undefined>>,
+): Readonly<Record<string, TemplateTree>> | undefined {
+  const some = presentOptions(options);
+  return Object.keys(some).length === 0 ? undefined : some;
+}
+
+export function presentOptions(
+  options: Readonly<Record<string, TemplateTree | undefined>>,
+): Readonly<Record<string, TemplateTree>> {
+  const pairs: [string, TemplateTree][] = [];
+  for (const [key, value] of Object.entries(options)) if (value !== undefined) pairs.push([key, value]);
+  return Object.fromEntries(pairs);
+}

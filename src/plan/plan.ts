@@ -118,6 +118,10 @@ export interface SshOptions {
   readonly privateKey?: Template;
   /** Absolute: the directory of the file that mentions the private key, to which a path of it is relative. */
   readonly privateKeyDirectory?: string;
+  /** Of sensitive inputs alone; tried where keys do not let in. */
+  readonly password?: Template;
+  /** True: the agent of `SSH_AUTH_SOCK`; false: none; else the path of an agent's socket. */
+  readonly agent?: Template | boolean;
   /** Renders to what `parseTrust` reads, or to `perMachine`. */
   readonly hostKey?: Template;
   /** Renders to what `parseJump` reads. */

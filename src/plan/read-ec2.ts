@@ -4,6 +4,7 @@ import { readTemplate, readTemplates, renderText } from './fields.ts';
 import type { Node } from './node.ts';
 import { child, scalarOf } from './node.ts';
 import {
+  presentOptions,
   readChoice,
   readFlag,
   readOneOrMore,
@@ -11,6 +12,7 @@ import {
   readOptions,
   readSize,
   refuse,
+  wholeOptions,
 } from './option-fields.ts';
 import type { TemplateTree } from './plan.ts';
 import { readUserData } from './read-user-data.ts';
@@ -20,21 +22,21 @@ type Options = Readonly<Record<string, TemplateTree>>;
 /** Reads a service's `ec2`. What inputs decide is a number or a boolean where one is wanted. */
 export function readEc2(reading: Reading, service: DraftService, node: Node | undefined): Options {
   const key = (name: string): Node | undefined => child(node, name);
-  return present({
+  return presentOptions({
     instanceType: readOneOrMore(reading, key('instanceType')),
     subnetId: readOneOrMore(reading, key('subnetId')),
     securityGroupIds: readOptions(reading, key('securityGroupIds')),
     keyName: readOption(reading, key('keyName')),
     iamInstanceProfile: readOption(reading, key('iamInstanceProfile')),
     associatePublicIp: readFlag(reading, key('associatePublicIp')),
-    rootVolume: whole({
+    rootVolume: wholeOptions({
       sizeGiB: readSize(reading, child(key('rootVolume'), 'sizeGiB'), { min: 1, max: 65_536 }),
       type: readOption(reading, child(key('rootVolume'), 'type')),
       encrypted: readFlag(reading, child(key('rootVolume'), 'encrypted')),
     }),
     spot: readSpot(reading, key('spot')),
     userData: readUserData(reading, service, key('userData')) ?? undefined,
-    metadata: whole({
+    metadata: wholeOptions({
       httpTokens: readChoice(reading, child(key('metadata'), 'httpTokens'), ['required', 'optional']),
       httpPutResponseHopLimit: readSize(reading, child(key('metadata'), 'httpPutResponseHopLimit'), {
         min: 1,
@@ -43,7 +45,7 @@ export function readEc2(reading: Reading, service: DraftService, node: Node | un
     }),
     tenancy: readChoice(reading, key('tenancy'), ['default', 'dedicated', 'host']),
     placementGroup: readOption(reading, key('placementGroup')),
-    tags: whole(readTemplates(reading, key('tags'))),
+    tags: wholeOptions(readTemplates(reading, key('tags'))),
   });
 }
 
@@ -60,15 +62,4 @@ function readSpot(reading: Reading, node: Node | undefined): TemplateTree | unde
   if (text !== undefined && !/^\d+(?:\.\d+)?$/.test(text))
     refuse(reading, written, text, 'a price such as "0.05"');
   return { maxPrice };
-}
-
-function whole(options: Readonly<Record<string, TemplateTree | undefined>>): Options | undefined {
-  const some = present(options);
-  return Object.keys(some).length === 0 ? undefined : some;
-}
-
-function present(options: Readonly<Record<string, TemplateTree | undefined>>): Options {
-  const pairs: [string, TemplateTree][] = [];
-  for (const [key, value] of Object.entries(options)) if (value !== undefined) pairs.push([key, value]);
-  return Object.fromEntries(pairs);
 }

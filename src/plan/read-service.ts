@@ -6,9 +6,13 @@ import { readDuration, readTemplate, readTemplates, readWhole, renderText, showR
 import { didYouMean } from './nearest.ts';
 import type { Node } from './node.ts';
 import { child, scalarOf, stringOf } from './node.ts';
-import type { OutputSpec, Service, Timeouts } from './plan.ts';
+import { presentOptions, wholeOptions } from './option-fields.ts';
+import type { OutputSpec, Service, TemplateTree, Timeouts } from './plan.ts';
 import { quoted } from './problems.ts';
+import type { ProviderType } from './provider-types.ts';
+import { isProviderType } from './provider-types.ts';
 import { readChecks } from './read-checks.ts';
+import { readDocker } from './read-docker.ts';
 import { readEc2 } from './read-ec2.ts';
 import { readFiles } from './read-files.ts';
 import { readImage } from './read-image.ts';
@@ -25,11 +29,19 @@ export function readService(reading: Reading, draft: DraftService): Service {
   const key = (name: string): Node | undefined => keyOf(draft, name);
   const provider = readProvider(reading, key('provider'));
   const type = provider === undefined ? undefined : reading.providerTypes.get(provider);
-  const options = { local: readTemplates(reading, key('local')), ec2: readEc2(reading, draft, key('ec2')) };
+  const labels = wholeOptions(readTemplates(reading, child(key('hosts'), 'labels')));
+  const options: Readonly<Record<ProviderType, TemplateTree>> = {
+    local: readTemplates(reading, key('local')),
+    hosts: presentOptions({ labels }),
+    docker: readDocker(reading, key('docker')),
+    operator: {},
+    ec2: readEc2(reading, draft, key('ec2')),
+  };
   const hostKey = child(key('ssh'), 'hostKey');
   const isPerMachine = renderText(reading, hostKey)?.trim() === 'perMachine';
   const timeouts = readTimeouts(reading, key('timeouts'));
   const count = readCount(reading, key('count'));
+  if (type === 'operator') checkSingle(reading, key('count'), count);
   const attempts = {
     launch: readWhole(reading, child(key('attempts'), 'launch'), TRIES) ?? 3,
     bootstrap: readWhole(reading, child(key('attempts'), 'bootstrap'), TRIES) ?? 1,
@@ -42,7 +54,7 @@ export function readService(reading: Reading, draft: DraftService): Service {
     count,
     image: readImage(reading, draft.keys.entries.get('image'), type),
     imageDirectory: dirname((key('image') ?? draft).place.file.path),
-    options: type === 'ec2' ? options.ec2 : options.local,
+    options: options[type !== undefined && isProviderType(type) ? type : 'local'],
     ssh: readSsh(reading, key('ssh')),
     user: stringOf(key('user')) ?? null,
     env: readTemplates(reading, key('env')),
@@ -86,6 +98,12 @@ function readCount(reading: Reading, node: Node | undefined): Service['count'] {
   if (place !== undefined && min !== undefined && max !== undefined && min > max)
     reading.problems.push(problemAt(place, `Cannot use "count": min ${min} is more than max ${max}`));
   return { min: min ?? 1, max: max ?? min ?? 1 };
+}
+
+function checkSingle(reading: Reading, node: Node | undefined, { min, max }: Service['count']): void {
+  if (node === undefined || (min === 1 && max === 1)) return;
+  const what = "the operator's computer is one machine";
+  reading.problems.push(problemAt(node.place, `Cannot use "count": ${what}`, 'Write 1, or leave it out.'));
 }
 
 /** A share of the count is rounded up: one machine at least. */

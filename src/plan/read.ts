@@ -13,6 +13,7 @@ import type { Node } from './node.ts';
 import { child, entriesOf, stringOf } from './node.ts';
 import { isName } from './names.ts';
 import { arrangeProblems } from './problems.ts';
+import { UNDECLARED_PROVIDERS } from './provider-types.ts';
 import { readProviders } from './read-providers.ts';
 import { readYaml } from './read-yaml.ts';
 import type { YamlFile } from './read-yaml.ts';
@@ -81,8 +82,8 @@ function emptyReading(draft: Draft): Reading {
     library: draft.library,
     inputs: {},
     deployment: null,
-    sensitive: new Set(),
-    providers: new Set(['local', ...draft.providers.keys()]),
+    declared: draft.inputs,
+    providers: new Set([...UNDECLARED_PROVIDERS, ...draft.providers.keys()]),
     providerTypes: new Map(),
     problems: [],
     sourceUses: new Map(),

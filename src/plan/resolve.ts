@@ -13,6 +13,7 @@ import type { PlanDocument, Resolved, ResolveRequest } from './document.ts';
 import { isName } from './names.ts';
 import type { Plan } from './plan.ts';
 import { arrangeProblems, quoted } from './problems.ts';
+import { UNDECLARED_PROVIDERS } from './provider-types.ts';
 import { readProviders } from './read-providers.ts';
 import { surveyPlan } from './survey.ts';
 import { problemAt } from './text-file.ts';
@@ -60,10 +61,8 @@ function startReading(draft: Draft, inputs: InputValues, deployment: string): Re
     library: forkLibrary(draft.library, draft.base),
     inputs: Object.fromEntries(known),
     deployment,
-    sensitive: new Set(
-      [...draft.inputs.values()].filter((input) => input.sensitive).map((input) => input.name),
-    ),
-    providers: new Set(['local', ...draft.providers.keys()]),
+    declared: draft.inputs,
+    providers: new Set([...UNDECLARED_PROVIDERS, ...draft.providers.keys()]),
     providerTypes: new Map(),
     problems: [],
     sourceUses: new Map(),

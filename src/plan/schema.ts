@@ -8,7 +8,9 @@ import type { ShapeError } from './shape-mistake.ts';
 import { shapeProblems } from './shape-problem.ts';
 
 /** The parts of the schema that a whole file may hold. */
-export type Shape = 'plan' | 'levelFile';
+export type Shape = 'plan' | 'levelFile' | 'inventory';
+
+const CALLED = { plan: 'the plan', levelFile: 'the level', inventory: 'the inventory' } as const;
 
 let compiled: Record<Shape, ValidateFunction> | undefined;
 
@@ -18,7 +20,7 @@ export function validateShape(root: Node, shape: Shape): readonly Problem[] {
   const validate = compiled[shape];
   if (validate(plainValue(root))) return [];
   const errors = (validate.errors ?? []) as readonly ShapeError[];
-  return shapeProblems(root, errors, shape === 'plan' ? 'the plan' : 'the level');
+  return shapeProblems(root, errors, CALLED[shape]);
 }
 
 function compile(): Record<Shape, ValidateFunction> {
@@ -37,7 +39,8 @@ function compile(): Record<Shape, ValidateFunction> {
   ajv.addSchema(schema, 'plan');
   const plan = ajv.getSchema('plan');
   const levelFile = ajv.getSchema('plan#/definitions/levelFile');
-  if (plan === undefined || levelFile === undefined)
+  const inventory = ajv.getSchema('plan#/definitions/hostList');
+  if (plan === undefined || levelFile === undefined || inventory === undefined)
     throw new Error('The schema lacks a part. This is a bug in plan.');
-  return { plan, levelFile };
+  return { plan, levelFile, inventory };
 }

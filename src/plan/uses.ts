@@ -46,10 +46,15 @@ function collect(key: string, value: Node, add: Add): void {
       add('plan', value, ...leaves(value));
       return;
     }
-    case 'image':
+    case 'image': {
+      add(child(value, 'build') === undefined ? 'launch' : 'plan', value, ...leaves(value));
+      return;
+    }
     case 'labels':
-    case 'local': {
-      add('launch', value, ...leaves(value));
+    case 'local':
+    case 'hosts':
+    case 'docker': {
+      add('launch', ...scalarsIn(value));
       return;
     }
     case 'ec2': {

@@ -11,6 +11,16 @@ export function identityOf({
   readonly type: string;
   readonly options: Readonly<Record<string, Json>>;
 }): Json {
-  if (type !== 'ec2') return options;
-  return { region: options['region'] ?? null, endpoint: options['endpoint'] ?? null };
+  const identity = (...keys: readonly string[]): Json =>
+    Object.fromEntries(keys.map((key) => [key, options[key] ?? null]));
+  switch (type) {
+    case 'ec2':
+      return identity('region', 'endpoint');
+    case 'docker':
+      return identity('host', 'context');
+    case 'hosts':
+      return null;
+    default:
+      return options;
+  }
 }
