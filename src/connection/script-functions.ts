@@ -70,6 +70,7 @@ export function scriptFunctions(
     LEAD,
     `export PLAN_ATTRIBUTES=${attributesPath}`,
     ...(outputs ? ['export PLAN_OUTPUT="$dir/outputs"'] : []),
+    RESTORE,
     ...variables,
     'trap - HUP INT TERM',
     'exec "$@"',
@@ -80,6 +81,9 @@ export function scriptFunctions(
   const entries = script.entries.map((entry) => ({ ...entry, path: `${run.base}/${home}/${entry.path}` }));
   return { functions, stage: { uploads: tree ? [[...files.blobs, ...entries], [ready]] : [files.blobs] } };
 }
+
+/** What a program changed of the environment of a process of this computer; elsewhere there is nothing. */
+const RESTORE = 'eval "${PLAN_RESTORE-}"';
 
 function orReturn(command: ShellText): ShellText {
   return `${command} || return`;

@@ -34,9 +34,16 @@ export function encode(program: ShellText): Buffer {
 }
 
 /**
+ * Where the directory that a program's own files are relative to is not the home (`PLAN_HOME` says so, see
+ * `process-environment.ts`), it stands for the home until the script starts; `home` is the user's.
+ */
+const HOME: ShellText = `home=\${HOME-}
+[ -z "\${PLAN_HOME-}" ] || HOME=$PLAN_HOME`;
+
+/**
  * A program for the standard input of `sh` that runs only when all of it arrived. bash reads its standard input
  * byte by byte, so it is given everything at once.
  */
 export function program(body: ShellText): Buffer {
-  return encode(`[ -z "\${BASH_VERSION-}" ] || eval "$(cat)"\nmain() {\n${body}\n}\nmain "$@"\n`);
+  return encode(`[ -z "\${BASH_VERSION-}" ] || eval "$(cat)"\nmain() {\n${HOME}\n${body}\n}\nmain "$@"\n`);
 }

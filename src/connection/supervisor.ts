@@ -82,14 +82,15 @@ directories() {
   [ "$line" = Umask: ] || mask=$(umask)
   umask 077
   cd || exit 1
-  runs=$HOME/$base work=$HOME/$base/work home=$HOME
+  runs=$HOME/$base work=$HOME/$base/work
 }`;
 
 /** For programs that run as root and may have to put things into the work directory of somebody else. */
 export const OWNER: ShellText = `
 if [ -n "$owner" ]; then
   eval "home=~$owner"
-  work=$home/$base/work
+  work=\${PLAN_WORK:-$home}/$base/work
+  unset PLAN_WORK
   [ -d "$work" ] || su -s /bin/sh -c 'umask 077; mkdir -p -- "$0"' -- "$owner" "$work" || exit 1
 fi`;
 

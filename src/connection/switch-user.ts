@@ -16,11 +16,15 @@ shift 2
 me=$(id -un) || exit 1
 : "\${user:=$me}"
 if [ "$root" ]; then
-  [ "$(id -u)" = 0 ] || exec sudo -n -H -- "$@" "$user"
+  if [ "$(id -u)" != 0 ]; then
+    [ "$user" != "$me" ] || set -- \${PLAN_HOME:+env "PLAN_WORK=$PLAN_HOME"} "$@"
+    exec sudo -n -H -- "$@" "$user"
+  fi
   [ "$user" = "$me" ] || set -- "$@" "$user"
   exec "$@"
 fi
 [ "$user" != "$me" ] || exec "$@"
+unset PLAN_HOME PLAN_RESTORE
 [ "$(id -u)" = 0 ] || exec sudo -n -H -u "$user" -- "$@"
 eval "HOME=~$user"
 USER=$user LOGNAME=$user

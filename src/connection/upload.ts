@@ -37,7 +37,7 @@ place() {
   return 1
 }`;
 
-const PLACE_ONE = `cd || exit 1${PLACE}
+const PLACE_ONE = `cd \${PLAN_HOME:+"$PLAN_HOME"} || exit 1${PLACE}
 receive() {
   cat && [ "$(wc -c <"$temporary")" -eq "$size" ]
 }
