@@ -12,7 +12,12 @@ export interface SshAccess {
   readonly user: string;
   /** Path of the private key (OpenSSH format); null: none, so that `agent` or a password lets in. */
   readonly privateKey: string | null;
-  /** Path of the socket of an SSH agent whose keys are offered too; absent: none is asked. */
+  /** Paths of further private keys, offered after it; those that cannot be read are passed over. */
+  readonly moreKeys?: readonly string[];
+  /**
+   * Path of the socket of an SSH agent whose keys are offered too, or `SSH_AUTH_SOCK` for the one that this variable
+   * names when the connection is opened; absent: none is asked.
+   */
   readonly agent?: string;
   /** `ssh-ed25519 AAAA…` where the provider can tell it, or as pinned at first sight; null: not known yet. */
   readonly hostKey: string | null;
@@ -20,6 +25,11 @@ export interface SshAccess {
   readonly trust?: HostTrust;
   /** The hosts to go through, in that order; absent: none. */
   readonly jump?: readonly JumpHost[];
+  /**
+   * Most logins that may be under way at once with whatever server this is, which others may share unknown to us;
+   * absent: it has a server of its own.
+   */
+  readonly startups?: number;
 }
 
 /** Commands run in a container, through its engine. */

@@ -86,6 +86,6 @@ export function createBastions(
 }
 
 /** Who shares a connection: those who log in to the same host in the same way. */
-function keyOf({ host, port, user, privateKey, trust, jump }: SshAccess): string {
-  return JSON.stringify([host, port, user, privateKey, trust, jump]);
+function keyOf({ host, port, user, privateKey, moreKeys, agent, trust, jump }: SshAccess): string {
+  return JSON.stringify([host, port, user, privateKey, moreKeys, agent, trust, jump]);
 }

@@ -8,6 +8,8 @@ export interface Target {
   readonly access: Access;
   /** Lets in by a password where keys do not; never recorded. */
   readonly password?: string;
+  /** Why there is no password although the plan has one, for messages. */
+  readonly noPassword?: string;
   /** Told once when `access.hostKey` is null and the machine showed this key (`ssh-ed25519 AAAA…`). */
   readonly onHostKey?: (hostKey: string) => void;
 }

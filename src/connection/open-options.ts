@@ -4,6 +4,8 @@ export interface OpenOptions {
   readonly signal: AbortSignal;
   /** Lets in by a password where keys do not. */
   readonly password?: string;
+  /** Why there is no password although one was meant to be, for messages. */
+  readonly noPassword?: string;
   /** Told once when no host key was known: the one that the machine showed. */
   readonly onHostKey: (hostKey: string) => void;
   /** Told when the open connection breaks; not when it is disposed of. */

@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Access, JumpHost, SshAccess } from '../machine.ts';
@@ -14,6 +13,8 @@ import type { KnownHost } from './known-hosts.ts';
 import type { OpenOptions } from './open-options.ts';
 import { openThrough } from './open-through.ts';
 import { PrivateKeyError } from './private-key-error.ts';
+import { dialTcp } from './ssh-dial.ts';
+import type { LoginMethod, SshLogin } from './ssh-login.ts';
 import type { PrivateKey } from './ssh.ts';
 
 /**
@@ -33,6 +34,8 @@ export interface OpenerOptions {
 }
 
 const LINGER = 5_000;
+
+const AGENT_VARIABLE = 'SSH_AUTH_SOCK';
 
 type Role = 'machine' | 'bastion';
 
@@ -58,23 +61,51 @@ export function createOpener({ knownHosts = opensshFiles(), linger = LINGER }: O
     const { signal } = options;
     signal.throwIfAborted();
     try {
-      const [{ openSsh }, privateKey, judge] = await Promise.all([
+      const [{ openSsh }, login, judge] = await Promise.all([
         library(),
-        access.privateKey === null ? null : abortable(readKey(access.privateKey), signal),
+        abortable(loginTo(access, options), signal),
         abortable(judgeOf(role, access), signal),
       ]);
-      const login = { privateKey, judge, by: byWayOf(access.jump) };
+      const parts = { login, judge, by: byWayOf(access.jump) };
       const bastion = bastionOf(access);
       if (bastion !== undefined)
-        return await openThrough(await bastions.borrow(bastion, { signal }), access, options, (parts) =>
-          openSsh(access, { ...login, dial: parts.dial }, parts.options),
+        return await openThrough(await bastions.borrow(bastion, { signal }), access, options, (through) =>
+          openSsh(access, { ...parts, dial: through.dial }, through.options),
         );
-      const { host, port } = access;
-      return await openSsh(access, { ...login, dial: () => connect({ host, port, noDelay: true }) }, options);
+      return await openSsh(access, { ...parts, dial: () => dialTcp(access) }, options);
     } catch (error) {
       if (error instanceof ConnectionError) forget(error, access);
       throw error;
     }
+  }
+
+  /** Keys first, then the agent, then the password. A key that is of no use matters where there is nothing else. */
+  async function loginTo(
+    access: SshAccess,
+    { password, noPassword }: OpenOptions,
+  ): Promise<SshLogin<PrivateKey>> {
+    const { privateKey, moreKeys = [], agent } = access;
+    const paths = new Set(privateKey === null ? moreKeys : [privateKey, ...moreKeys]);
+    const methods: LoginMethod<PrivateKey>[] = [];
+    const useless: PrivateKeyError[] = [];
+    for (const path of paths) {
+      try {
+        methods.push({ kind: 'key', path, key: await readKey(path) });
+      } catch (error) {
+        if (!(error instanceof PrivateKeyError)) throw error;
+        useless.push(error);
+      }
+    }
+    const socket = agent === AGENT_VARIABLE ? process.env[AGENT_VARIABLE] : agent;
+    if (socket) methods.push({ kind: 'agent', socket });
+    if (password !== undefined) methods.push({ kind: 'password', password });
+    if (methods.length === 0 && useless[0] !== undefined) throw useless[0];
+    const notes = [
+      ...useless.map(({ message }) => message.split('\n')[0] ?? ''),
+      ...(agent !== undefined && !socket ? [`${AGENT_VARIABLE} names no agent`] : []),
+      ...(noPassword === undefined ? [] : [noPassword]),
+    ];
+    return { methods, notes };
   }
 
   async function readKey(path: string): Promise<PrivateKey> {
@@ -117,8 +148,9 @@ export function createOpener({ knownHosts = opensshFiles(), linger = LINGER }: O
   }
 
   /** What was refused may be corrected before the next try. */
-  function forget({ problem }: ConnectionError, { privateKey }: SshAccess): void {
-    if (problem === 'authentication' && privateKey !== null) keys.forget(privateKey);
+  function forget({ problem }: ConnectionError, { privateKey, moreKeys = [] }: SshAccess): void {
+    if (problem === 'authentication')
+      for (const path of [privateKey, ...moreKeys]) if (path !== null) keys.forget(path);
     if (problem === 'host-key') knownHosts.forEach((path) => hosts.forget(path));
   }
 
@@ -143,7 +175,8 @@ export async function openConnection(access: Access, options: OpenOptions): Prom
 }
 
 /** The last host between; it is reached through those before it, and judged by itself. */
-function bastionOf({ jump = [], trust, privateKey, kind }: SshAccess): SshAccess | undefined {
+function bastionOf(access: SshAccess): SshAccess | undefined {
+  const { jump = [], trust, privateKey, moreKeys, agent, kind } = access;
   const last = jump.at(-1);
   if (last === undefined) return undefined;
   const before = jump.slice(0, -1);
@@ -151,6 +184,8 @@ function bastionOf({ jump = [], trust, privateKey, kind }: SshAccess): SshAccess
     kind,
     ...last,
     privateKey,
+    ...(moreKeys && { moreKeys }),
+    ...(agent !== undefined && { agent }),
     hostKey: null,
     trust: { kind: trust?.kind === 'pin-first' ? 'pin-first' : 'known-hosts' },
     ...(before.length > 0 && { jump: before }),

@@ -4,13 +4,14 @@ import type { ConnectionPool, Target } from './connection-pool.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { OpenOptions } from './open-options.ts';
+import { createHandshakes } from './handshakes.ts';
 import { createSemaphore } from './semaphore.ts';
 
 export interface PoolOptions {
   readonly open: (access: Access, options: OpenOptions) => Promise<Connection>;
   /** Most connections at once, those being opened included: the one idle for longest is closed for a new one. */
   readonly maxOpen?: number;
-  /** Most handshakes at once. */
+  /** Most handshakes at once; an access may allow fewer with its server. */
   readonly handshakes?: number;
 }
 
@@ -34,14 +35,15 @@ export function createConnectionPool({
   handshakes = 32,
 }: PoolOptions): ConnectionPool {
   const places = createSemaphore(maxOpen);
-  const handshakePlaces = createSemaphore(handshakes);
+  const bounds = createHandshakes(handshakes);
   const table = new Map<string, Entry>();
   /** In the order in which they became idle. */
   const idle = new Set<Entry>();
   const closing = new Set<Promise<void>>();
   let disposed = false;
 
-  function start({ key, access }: Target): Entry {
+  function start(target: Target): Entry {
+    const { key, access } = target;
     const cancel = new AbortController();
     const hostKeyListeners = new Set<(hostKey: string) => void>();
     const entry: Entry = {
@@ -49,7 +51,7 @@ export function createConnectionPool({
       address: addressOf(access),
       cancel,
       hostKeyListeners,
-      opened: Promise.resolve().then(() => openEntry(entry, access)),
+      opened: Promise.resolve().then(() => openEntry(entry, target)),
       phase: 'opening',
       freePlace: () => undefined,
       users: 0,
@@ -60,17 +62,22 @@ export function createConnectionPool({
     return entry;
   }
 
-  async function openEntry(entry: Entry, access: Access): Promise<Connection> {
+  async function openEntry(entry: Entry, { access, password, noPassword }: Target): Promise<Connection> {
     const { signal } = entry.cancel;
     const place = places.acquire(signal);
     makeRoom();
     entry.freePlace = await place;
     try {
-      const freeHandshake = await handshakePlaces.acquire(signal);
+      const handshake = await bounds.begin(access, { signal });
       try {
         const connection = await open(access, {
           signal,
-          onHostKey: (hostKey) => entry.hostKeyListeners.forEach((tell) => tell(hostKey)),
+          ...(password !== undefined && { password }),
+          ...(noPassword !== undefined && { noPassword }),
+          onHostKey: (hostKey) => {
+            handshake.shown(hostKey);
+            entry.hostKeyListeners.forEach((tell) => tell(hostKey));
+          },
           onLost: () => {
             forget(entry);
             entry.phase = 'over';
@@ -80,7 +87,7 @@ export function createConnectionPool({
         entry.phase = 'open';
         return connection;
       } finally {
-        freeHandshake();
+        handshake.end();
       }
     } catch (error) {
       entry.phase = 'over';
@@ -180,7 +187,8 @@ function closedError(): ConnectionError {
 /** What decides whether a connection that is open still leads to the machine. */
 function addressOf(access: Access): string {
   if (access.kind !== 'ssh') return JSON.stringify(access);
-  const { host, port, user, privateKey, trust, jump } = access;
+  const { host, port, user, privateKey, moreKeys, agent, trust, jump } = access;
   const address = `${user}@${host}:${port} ${privateKey ?? ''}`;
-  return trust === undefined && jump === undefined ? address : JSON.stringify([address, trust, jump]);
+  const more = [moreKeys, agent, trust, jump];
+  return more.every((part) => part === undefined) ? address : JSON.stringify([address, ...more]);
 }

@@ -6,10 +6,15 @@ export interface Semaphore {
   acquire(signal: AbortSignal): Promise<() => void>;
   /** How many wait for a place. */
   waiting(): number;
+  /** How many places there are. */
+  size(): number;
+  /** Adds a place. */
+  widen(): void;
 }
 
 export function createSemaphore(places: number): Semaphore {
   let free = places;
+  let size = places;
   const waiting = new Set<() => void>();
 
   function lend(): () => void {
@@ -17,14 +22,23 @@ export function createSemaphore(places: number): Semaphore {
     return () => {
       if (!lent) return;
       lent = false;
-      const [next] = waiting;
-      if (next === undefined) free += 1;
-      else next();
+      giveBack();
     };
+  }
+
+  function giveBack(): void {
+    const [next] = waiting;
+    if (next === undefined) free += 1;
+    else next();
   }
 
   return {
     waiting: () => waiting.size,
+    size: () => size,
+    widen() {
+      size += 1;
+      giveBack();
+    },
 
     async acquire(signal) {
       signal.throwIfAborted();

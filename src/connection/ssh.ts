@@ -1,7 +1,7 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
-import type { Algorithms, ParsedKey, PublicKeyAuthMethod, ServerHostKeyAlgorithm } from 'ssh2';
+import type { Algorithms, AnyAuthMethod, ParsedKey, ServerHostKeyAlgorithm } from 'ssh2';
 import type { SshAccess } from '../machine.ts';
 import { onAbort } from './abort.ts';
 import { ConnectionError } from './connection.ts';
@@ -11,9 +11,15 @@ import { formatHostKey, signatureAlgorithmsOf } from './host-key.ts';
 import type { OpenOptions } from './open-options.ts';
 import { PrivateKeyError } from './private-key-error.ts';
 import { sshConnection } from './ssh-connection.ts';
+import { causeText, openingError } from './ssh-error.ts';
+import { createOffers, refusedText } from './ssh-login.ts';
+import type { Offer, SshLogin } from './ssh-login.ts';
 
+/** Milliseconds, from the connection to the login. */
 const HANDSHAKE_LIMIT = 30_000;
-const KEEP_ALIVE = { keepaliveInterval: 15_000, keepaliveCountMax: 3 };
+
+/** The one that goes unanswered after three others ends the connection: after 40 s of silence. */
+const KEEP_ALIVE = { keepaliveInterval: 10_000, keepaliveCountMax: 3 };
 
 /** The cheapest first (curve25519 takes a sixth more CPU per handshake); every OpenSSH since 7.0 has one of each. */
 const ALGORITHMS: Algorithms = {
@@ -40,8 +46,9 @@ const ALGORITHMS: Algorithms = {
 /** A private key that is ready to sign. */
 export type PrivateKey = ParsedKey;
 
-export interface SshLogin {
-  readonly privateKey: PrivateKey | null;
+/** What opening a connection needs beside the address. */
+export interface SshParts {
+  readonly login: SshLogin<PrivateKey>;
   readonly judge: HostJudge;
   /** A fresh stream to the machine's SSH server, which may still be connecting. */
   dial(): Duplex | Promise<Duplex>;
@@ -74,22 +81,23 @@ function withSigner(key: PrivateKey): PrivateKey {
   return key;
 }
 
-const ENCRYPTED_HINT = 'Name a key that has no passphrase: nobody is there to type it.';
+const ENCRYPTED_HINT =
+  'Add it to an SSH agent and say "agent: true" under "ssh", or name a key that has no passphrase: nobody is there to type it.';
 
 /** What a host showed of itself in one try. */
 interface Seen {
   key?: Buffer;
 }
 
-/** An SSH connection, authenticated by key. A host that the judge refuses is sent nothing. */
-export async function openSsh(access: SshAccess, login: SshLogin, options: OpenOptions): Promise<Connection> {
-  const { judge } = login;
+/** An SSH connection, logged in. A host that the judge refuses is sent nothing. */
+export async function openSsh(access: SshAccess, parts: SshParts, options: OpenOptions): Promise<Connection> {
+  const { judge } = parts;
   let { algorithms } = judge;
   let first: unknown;
   while (algorithms.length > 0) {
     const seen: Seen = {};
     try {
-      return await tryToOpen(access, login, options, algorithms, seen);
+      return await tryToOpen(access, parts, options, algorithms, seen);
     } catch (error) {
       options.signal.throwIfAborted();
       if (seen.key !== undefined && judge.refuse(seen.key) === null) throw error;
@@ -104,7 +112,7 @@ export async function openSsh(access: SshAccess, login: SshLogin, options: OpenO
 
 async function tryToOpen(
   access: SshAccess,
-  { privateKey, judge, dial, by }: SshLogin,
+  { login, judge, dial, by }: SshParts,
   options: OpenOptions,
   algorithms: readonly string[],
   seen: Seen,
@@ -113,16 +121,26 @@ async function tryToOpen(
   const where = `${access.host}:${access.port}`;
   const client = new ssh2.Client();
   const socket = await dial();
-  const auths: readonly PublicKeyAuthMethod[] =
-    privateKey === null ? [] : [{ type: 'publickey', username: access.user, key: privateKey }];
+  const offers = createOffers(login.methods);
+  const notes = [...login.notes];
   let cause: unknown;
 
   client.on('error', (error) => {
-    cause ??= error;
+    if (error.level === 'agent') notes.push(`the agent cannot be asked: ${error.message}`);
+    else cause ??= error;
   });
+  const failed = (): ConnectionError =>
+    openingError({
+      access,
+      by,
+      judge,
+      shown: seen.key,
+      refused: () => refusedText(offers.made, notes),
+      cause,
+    });
   const ready = new Promise<void>((resolve, reject) => {
     client.once('ready', resolve);
-    client.once('close', () => reject(openingError(access, judge, by, seen, cause)));
+    client.once('close', () => reject(failed()));
   });
   const stopListening = onAbort(signal, () => {
     cause ??= signal.reason;
@@ -135,7 +153,10 @@ async function tryToOpen(
       sock: socket,
       readyTimeout: HANDSHAKE_LIMIT,
       username: access.user,
-      authHandler: [...auths],
+      authHandler: (left: string[] | null, _partly, next) => {
+        const offer = offers.next(left);
+        next(offer === undefined ? NOTHING : methodOf(offer, access.user));
+      },
       algorithms: { ...ALGORITHMS, serverHostKey: algorithms as ServerHostKeyAlgorithm[] },
       hostVerifier: (key: Buffer) => {
         seen.key = key;
@@ -163,28 +184,27 @@ async function tryToOpen(
   });
 }
 
-function openingError(
-  access: SshAccess,
-  judge: HostJudge,
-  by: string,
-  seen: Seen,
-  cause: unknown,
-): ConnectionError {
-  const where = `${access.host}:${access.port}`;
-  const level = (cause as { level?: unknown } | undefined)?.level;
-  const none = /host key/.test(causeText(cause)) ? judge.noneOfThem : null;
-  const why = seen.key === undefined ? none : judge.refuse(seen.key);
-  if (why !== null) return new ConnectionError('host-key', `Cannot trust "${where}"${by}: ${why}`);
-  if (level === 'client-authentication') {
-    const message = `Cannot log in to "${where}"${by} as "${access.user}": the key "${access.privateKey ?? ''}" was refused`;
-    return new ConnectionError('authentication', message, { cause });
-  }
-  const problem = level === 'handshake' ? 'failed' : 'unreachable';
-  return new ConnectionError(problem, `Cannot connect to "${where}"${by}: ${causeText(cause)}`, { cause });
-}
+/** The library's word for "there is no more to try", which its types lack. */
+const NOTHING = false as unknown as AnyAuthMethod;
 
-function causeText(cause: unknown): string {
-  if (cause === undefined || cause === null) return 'the connection was closed';
-  if (cause instanceof AggregateError && cause.errors[0] !== undefined) return causeText(cause.errors[0]);
-  return cause instanceof Error ? cause.message : JSON.stringify(cause);
+function methodOf(offer: Offer<PrivateKey>, username: string): AnyAuthMethod {
+  switch (offer.kind) {
+    case 'key':
+      return { type: 'publickey', username, key: offer.key };
+    case 'agent':
+      return { type: 'agent', username, agent: offer.socket };
+    case 'password':
+      return { type: 'password', username, password: offer.password };
+    case 'answer': {
+      const answers = [offer.password];
+      return {
+        type: 'keyboard-interactive',
+        username,
+        prompt: (_name, _instructions, _language, prompts, finish) =>
+          finish(prompts.map(() => (prompts.length === 1 ? (answers.shift() ?? '') : ''))),
+      };
+    }
+    case 'none':
+      return { type: 'none', username };
+  }
 }

@@ -122,7 +122,7 @@ async function reached(
   let latest = 'no answer';
   const onBroken = (error: Error): void => void (latest = error.message);
   try {
-    await persist(targetOf(machine), context, { signal: time.signal, onBroken }, (connection) =>
+    await persist(targetOf(machine, context), context, { signal: time.signal, onBroken }, (connection) =>
       connection.exec(':', { signal: time.signal }),
     );
     return null;

@@ -121,7 +121,7 @@ async function putFiles(work: Work, context: PerformContext, cancel: Cancel): Pr
   using limit = within(service.timeouts.bootstrap, context, cancel);
   const put = { base: baseOf(context, machine), user: service.user, files };
   try {
-    await persist(targetOf(machine), context, limit, (connection) =>
+    await persist(targetOf(machine, context), context, limit, (connection) =>
       context.wiring.runner.put(connection, put, { signal: limit.signal }),
     );
     return { kind: 'done', outputs: {}, isOld: false };

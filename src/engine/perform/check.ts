@@ -27,7 +27,7 @@ export type TryEnd =
 
 /** Tries a check once. A connection that breaks is a try that did not pass. */
 export async function tryCheck(work: CheckTry, context: PerformContext, { signal }: Cancel): Promise<TryEnd> {
-  const target = targetOf(work.machine);
+  const target = targetOf(work.machine, context);
   try {
     return await context.wiring.connections.use(target, { signal }, (connection) =>
       tryOver(connection, work, context, { signal }),

@@ -53,7 +53,7 @@ interface Reaching extends Cancel {
 async function reach(machine: Machine, context: PerformContext, reaching: Reaching): Promise<string | null> {
   const { signal } = reaching;
   let pinned: string | null = null;
-  const target = targetOf(machine, (hostKey) => (pinned = hostKey));
+  const target = targetOf(machine, context, (hostKey) => (pinned = hostKey));
   const own = await persist(target, context, reaching, async (connection) => {
     await answer(connection, { signal });
     return isGiven(machine) ? makeOwnHostKey(connection, { signal }) : null;
@@ -76,7 +76,7 @@ async function shows(
   context: PerformContext,
   cancel: Cancel,
 ): Promise<boolean> {
-  const target = targetOf(machine);
+  const target = targetOf(machine, context);
   const { clock, connections } = context.wiring;
   const { access } = target;
   if (access.kind !== 'ssh') return false;

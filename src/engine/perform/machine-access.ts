@@ -32,13 +32,16 @@ export function accessOf(
   const user = text('user') ?? access.user;
   const trust = parseTrust(text('hostKey') ?? '');
   const jump = parseJump(text('jump') ?? '')?.map((hop) => ({ ...hop, user: hop.user ?? user }));
+  const { agent: providers, ...others } = access;
+  const agent = agentOf(ssh.agent, context.scopes.connect(service, machine)) ?? providers;
   return {
-    ...access,
+    ...others,
     host: hostOf(ssh.address, access, addresses),
     port: parsePort(text('port') ?? '') ?? access.port,
     user,
     privateKey: keyPath(text('privateKey'), ssh) ?? access.privateKey,
     hostKey: trust === undefined ? (access.hostKey ?? pinned ?? machine.givenKey) : pinned,
+    ...(agent && { agent }),
     ...(trust && { trust }),
     ...(jump && { jump }),
   };
@@ -59,6 +62,14 @@ function createReader(ssh: SshOptions, scope: Scope): (key: SshText) => string |
 function keyPath(path: string | undefined, { privateKeyDirectory }: SshOptions): string | undefined {
   if (path === undefined) return undefined;
   return path.startsWith('~/') ? join(homedir(), path.slice(2)) : resolve(privateKeyDirectory ?? '', path);
+}
+
+/** The agent that the plan names; an empty text is for none, whatever the provider says. */
+function agentOf(written: SshOptions['agent'], scope: Scope): string | undefined {
+  if (written === undefined) return undefined;
+  const text = typeof written === 'boolean' ? String(written) : render(written, scope).trim();
+  if (text === 'true') return 'SSH_AUTH_SOCK';
+  return text === 'false' ? '' : keyPath(text, {});
 }
 
 function hostOf(which: SshOptions['address'], access: SshAccess, { publicIp, privateIp }: Addresses): string {

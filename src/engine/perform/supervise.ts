@@ -73,7 +73,7 @@ export async function supervise(
     };
     const { signal } = limit;
     end = await persist(
-      targetOf(machine),
+      targetOf(machine, context),
       context,
       { signal, onBroken, connectWithin: work.connectWithin },
       async (connection) => {
@@ -149,7 +149,7 @@ async function stop(
   using limit = within(STOP_LIMIT, context, cancel);
   const { base, user, asRoot, name } = run;
   try {
-    await persist(targetOf(machine), context, limit, (connection) =>
+    await persist(targetOf(machine, context), context, limit, (connection) =>
       context.wiring.runner.stop(connection, { base, user, asRoot, names: [name] }, { signal: limit.signal }),
     );
     return '';

@@ -4,6 +4,7 @@ import type { Target } from '../../connection/connection-pool.ts';
 import type { Machine } from '../../machine.ts';
 import type { Observation } from '../../providers/provider.ts';
 import type { Cancel, PerformContext } from './context.ts';
+import { passwordOf } from './password.ts';
 
 /** First pause before a machine is tried again, and the longest, in milliseconds. */
 const PAUSE = { first: 100, longest: 2_000 };
@@ -18,10 +19,16 @@ export class LostError extends Error {
   }
 }
 
-export function targetOf(machine: Machine, onHostKey?: (hostKey: string) => void): Target {
-  if (machine.id === null || machine.access === null)
+export function targetOf(
+  machine: Machine,
+  context: PerformContext,
+  onHostKey?: (hostKey: string) => void,
+): Target {
+  const { id, access } = machine;
+  if (id === null || access === null)
     throw new Error(`Machine "${machine.name}" cannot be reached yet. This is a bug in plan.`);
-  return { key: machine.id, access: machine.access, ...(onHostKey === undefined ? {} : { onHostKey }) };
+  const password = access.kind === 'ssh' ? passwordOf(machine, context) : {};
+  return { key: id, access, ...password, ...(onHostKey === undefined ? {} : { onHostKey }) };
 }
 
 export interface Persistence {
@@ -45,6 +52,7 @@ export async function persist<T>(
 ): Promise<T> {
   const { clock, connections } = context.wiring;
   let pause = PAUSE.first;
+  let tries = 0;
   const last = { seen: clock.now(), looked: -Infinity, isOpen: false };
   for (;;) {
     try {
@@ -64,10 +72,17 @@ export async function persist<T>(
         const seen = await haveLookedAt(target.key, context, { signal });
         if (seen?.state === 'terminating' || seen?.state === 'terminated') throw new LostError(seen);
       }
-      await clock.sleep(pause, { signal });
+      await clock.sleep(pause * (1 - spread(target.key, (tries += 1)) / 2), { signal });
       pause = Math.min(pause * 2, PAUSE.longest);
     }
   }
+}
+
+/** From 0 to 1, another one for each machine and try, so that those that failed together do not come back together. */
+function spread(key: string, tries: number): number {
+  let hash = 2_166_136_261 ^ tries;
+  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 16_777_619);
+  return ((hash ^ (hash >>> 15)) >>> 0) / 2 ** 32;
 }
 
 /**

@@ -1,0 +1,81 @@
+/** One way to be let in. `Key` is a private key that is ready to sign. */
+export type LoginMethod<Key> =
+  | { readonly kind: 'key'; readonly path: string; readonly key: Key }
+  /** The keys of an SSH agent that listens on this socket. */
+  | { readonly kind: 'agent'; readonly socket: string }
+  | { readonly kind: 'password'; readonly password: string };
+
+export interface SshLogin<Key> {
+  /** In the order in which they are tried. */
+  readonly methods: readonly LoginMethod<Key>[];
+  /** Why there are not more, in words, for the case that they do not let in. */
+  readonly notes: readonly string[];
+}
+
+/** What a server is asked in one try. */
+export type Offer<Key> =
+  | LoginMethod<Key>
+  /** The password as the answer to the one question that the server asks. */
+  | { readonly kind: 'answer'; readonly password: string }
+  | { readonly kind: 'none' };
+
+/** Decides what to offer next, and remembers what was. */
+export interface Offers<Key> {
+  /** `left`: names of the methods that the server would take, null before it said so. Undefined: there is no more. */
+  next(left: readonly string[] | null): Offer<Key> | undefined;
+  readonly made: readonly Offer<Key>[];
+}
+
+/** Like OpenSSH's client: what the server would not take is not offered, nobody is asked twice for one password. */
+export function createOffers<Key>(methods: readonly LoginMethod<Key>[]): Offers<Key> {
+  const waiting: Offer<Key>[] = [];
+  for (const method of methods) {
+    waiting.push(method);
+    if (method.kind === 'password') waiting.push({ kind: 'answer', password: method.password });
+  }
+  if (waiting.length === 0) waiting.push({ kind: 'none' });
+  const made: Offer<Key>[] = [];
+  return {
+    made,
+    next(left) {
+      for (;;) {
+        const offer = waiting.shift();
+        if (offer === undefined) return undefined;
+        if (!fits(offer, left)) continue;
+        made.push(offer);
+        return offer;
+      }
+    },
+  };
+}
+
+function fits(offer: Offer<unknown>, left: readonly string[] | null): boolean {
+  switch (offer.kind) {
+    case 'none':
+      return true;
+    case 'key':
+    case 'agent':
+      return left?.includes('publickey') ?? true;
+    case 'password':
+      // What is left after a key of an agent was accepted for a part is not told.
+      return left === null || left.includes('password') || !left.includes('keyboard-interactive');
+    case 'answer':
+      return left !== null && left.includes('keyboard-interactive') && !left.includes('password');
+    default:
+      return offer satisfies never;
+  }
+}
+
+/** What was offered in vain and why there was not more: `the keys "a", "b" and the agent were refused`. */
+export function refusedText(made: readonly Offer<unknown>[], notes: readonly string[]): string {
+  const keys = made.flatMap((offer) => (offer.kind === 'key' ? [`"${offer.path}"`] : []));
+  const things = [
+    ...(keys.length > 0 ? [`the key${keys.length > 1 ? 's' : ''} ${keys.join(', ')}`] : []),
+    ...(made.some(({ kind }) => kind === 'agent') ? ['the agent'] : []),
+    ...(made.some(({ kind }) => kind === 'password' || kind === 'answer') ? ['the password'] : []),
+  ];
+  if (things.length === 0) return ['there is no key, agent or password to log in with', ...notes].join('; ');
+  const all = [things.slice(0, -1).join(', '), things.at(-1)].filter((part) => part !== '').join(' and ');
+  const were = things.length > 1 || keys.length > 1 ? 'were' : 'was';
+  return [`${all} ${were} refused`, ...notes].join('; ');
+}
