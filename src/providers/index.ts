@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import type { Json } from '../json.ts';
 import type { Provider } from './provider.ts';
 
-/** A named configuration of the plan's `providers`; `local` exists undeclared. */
+/** A named configuration of the plan's `providers`; `local` and `operator` exist undeclared. */
 export interface ProviderConfig {
   readonly type: string;
   readonly name: string;
@@ -30,6 +30,10 @@ export async function openProvider(
       const { createLocalProvider } = await import('./local/local.ts');
       return createLocalProvider({ stateDirectory });
     }
+    case 'operator': {
+      const { createOperatorProvider } = await import('./operator/operator.ts');
+      return createOperatorProvider({ stateDirectory });
+    }
     case 'ec2': {
       const [{ createEc2Provider }, { readConfig }] = await Promise.all([
         import('./ec2/ec2.ts'),
@@ -40,7 +44,7 @@ export async function openProvider(
     default:
       throw new UsageError(
         `Cannot use provider "${config.name}": there is no type "${config.type}"`,
-        'The types are: local, ec2.',
+        'The types are: local, operator, ec2.',
       );
   }
 }

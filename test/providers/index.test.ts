@@ -34,6 +34,6 @@ it("openProvider() refuses EC2 in another region than the machines'", async () =
 it('openProvider() refuses a type that does not exist', async () => {
   const opened = openProvider({ type: 'moon', name: 'west', options: {} }, { stateDirectory: '/nowhere' });
   await expect(opened).rejects.toThrow(
-    new UsageError('Cannot use provider "west": there is no type "moon"', 'The types are: local, ec2.'),
+    new UsageError('Cannot use provider "west": there is no type "moon"', 'The types are: local, operator, ec2.'),
   );
 });
