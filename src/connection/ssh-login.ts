@@ -23,11 +23,16 @@ export type Offer<Key> =
 export interface Offers<Key> {
   /** `left`: names of the methods that the server would take, null before it said so. Undefined: there is no more. */
   next(left: readonly string[] | null): Offer<Key> | undefined;
-  readonly made: readonly Offer<Key>[];
+  /** What was offered last was accepted, and is not enough. */
+  accepted(left: readonly string[]): void;
+  /** The agent that was to be offered last gave no answer. */
+  unasked(why: string): void;
+  /** What was offered in vain and why there was not more: `the keys "a", "b" and the agent were refused`. */
+  refused(): string;
 }
 
 /** Like OpenSSH's client: what the server would not take is not offered, nobody is asked twice for one password. */
-export function createOffers<Key>(methods: readonly LoginMethod<Key>[]): Offers<Key> {
+export function createOffers<Key>({ methods, notes }: SshLogin<Key>): Offers<Key> {
   const waiting: Offer<Key>[] = [];
   for (const method of methods) {
     waiting.push(method);
@@ -35,8 +40,25 @@ export function createOffers<Key>(methods: readonly LoginMethod<Key>[]): Offers<
   }
   if (waiting.length === 0) waiting.push({ kind: 'none' });
   const made: Offer<Key>[] = [];
+  const accepted: string[] = [];
+  const silent: string[] = [];
   return {
-    made,
+    accepted(left) {
+      const last = made.pop();
+      if (last !== undefined)
+        accepted.push(`${spell([last])} was accepted, and it wants ${left.join(' or ')} too`);
+    },
+    unasked(why) {
+      if (made.at(-1)?.kind === 'agent') made.pop();
+      silent.push(`the agent cannot be asked: ${why}`);
+    },
+    refused() {
+      const refused = made.some(({ kind }) => kind !== 'none')
+        ? [`${spell(made)} ${isOne(made) ? 'was' : 'were'} refused`]
+        : [];
+      const nothing = accepted.length === 0 ? ['there is no key, agent or password to log in with'] : [];
+      return [...accepted, ...(refused.length > 0 ? refused : nothing), ...silent, ...notes].join('; ');
+    },
     next(left) {
       for (;;) {
         const offer = waiting.shift();
@@ -66,16 +88,21 @@ function fits(offer: Offer<unknown>, left: readonly string[] | null): boolean {
   }
 }
 
-/** What was offered in vain and why there was not more: `the keys "a", "b" and the agent were refused`. */
-export function refusedText(made: readonly Offer<unknown>[], notes: readonly string[]): string {
-  const keys = made.flatMap((offer) => (offer.kind === 'key' ? [`"${offer.path}"`] : []));
-  const things = [
+function isOne(offers: readonly Offer<unknown>[]): boolean {
+  return thingsOf(offers).length === 1 && offers.filter(({ kind }) => kind === 'key').length < 2;
+}
+
+/** `the keys "a", "b" and the agent`. */
+function spell(offers: readonly Offer<unknown>[]): string {
+  const things = thingsOf(offers);
+  return [things.slice(0, -1).join(', '), things.at(-1)].filter((part) => part !== '').join(' and ');
+}
+
+function thingsOf(offers: readonly Offer<unknown>[]): readonly string[] {
+  const keys = offers.flatMap((offer) => (offer.kind === 'key' ? [`"${offer.path}"`] : []));
+  return [
     ...(keys.length > 0 ? [`the key${keys.length > 1 ? 's' : ''} ${keys.join(', ')}`] : []),
-    ...(made.some(({ kind }) => kind === 'agent') ? ['the agent'] : []),
-    ...(made.some(({ kind }) => kind === 'password' || kind === 'answer') ? ['the password'] : []),
+    ...(offers.some(({ kind }) => kind === 'agent') ? ['the agent'] : []),
+    ...(offers.some(({ kind }) => kind === 'password' || kind === 'answer') ? ['the password'] : []),
   ];
-  if (things.length === 0) return ['there is no key, agent or password to log in with', ...notes].join('; ');
-  const all = [things.slice(0, -1).join(', '), things.at(-1)].filter((part) => part !== '').join(' and ');
-  const were = things.length > 1 || keys.length > 1 ? 'were' : 'was';
-  return [`${all} ${were} refused`, ...notes].join('; ');
 }

@@ -12,7 +12,7 @@ import type { OpenOptions } from './open-options.ts';
 import { PrivateKeyError } from './private-key-error.ts';
 import { sshConnection } from './ssh-connection.ts';
 import { causeText, openingError } from './ssh-error.ts';
-import { createOffers, refusedText } from './ssh-login.ts';
+import { createOffers } from './ssh-login.ts';
 import type { Offer, SshLogin } from './ssh-login.ts';
 
 /** Milliseconds, from the connection to the login. */
@@ -121,12 +121,11 @@ async function tryToOpen(
   const where = `${access.host}:${access.port}`;
   const client = new ssh2.Client();
   const socket = await dial();
-  const offers = createOffers(login.methods);
-  const notes = [...login.notes];
+  const offers = createOffers(login);
   let cause: unknown;
 
   client.on('error', (error) => {
-    if (error.level === 'agent') notes.push(`the agent cannot be asked: ${error.message}`);
+    if (error.level === 'agent') offers.unasked(error.message);
     else cause ??= error;
   });
   const failed = (): ConnectionError =>
@@ -135,7 +134,7 @@ async function tryToOpen(
       by,
       judge,
       shown: seen.key,
-      refused: () => refusedText(offers.made, notes),
+      refused: () => offers.refused(),
       cause,
     });
   const ready = new Promise<void>((resolve, reject) => {
@@ -153,7 +152,8 @@ async function tryToOpen(
       sock: socket,
       readyTimeout: HANDSHAKE_LIMIT,
       username: access.user,
-      authHandler: (left: string[] | null, _partly, next) => {
+      authHandler: (left: string[] | null, partly, next) => {
+        if (partly) offers.accepted(left ?? []);
         const offer = offers.next(left);
         next(offer === undefined ? NOTHING : methodOf(offer, access.user));
       },

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -39,12 +39,21 @@ export async function startSshd({
   moreHostKeys = [],
   privateKey,
   port: wantedPort,
+  address = '127.0.0.1',
+  environment,
+  world,
 }: {
   readonly config?: readonly string[];
   readonly hostKeyType?: HostKeyType;
   readonly moreHostKeys?: readonly HostKeyType[];
   readonly privateKey?: string;
   readonly port?: number;
+  /** Where it listens; 0.0.0.0: at every address of this computer. */
+  readonly address?: string;
+  /** Variables of those who log in; default: the HOME that is told. */
+  readonly environment?: string;
+  /** Shell commands that make a world of the server's own, in which what is mounted is seen by nobody else. */
+  readonly world?: string;
 } = {}): Promise<Sshd> {
   if (BINARY === undefined) throw new Error(sshdMissing());
   const directory = await mkdtemp(join(tmpdir(), 'plan-sshd-'));
@@ -60,22 +69,32 @@ export async function startSshd({
   const port = wantedPort ?? (await freePort());
   const userKey = privateKey ?? join(directory, 'user');
   const lines = [
-    `ListenAddress 127.0.0.1:${port}`,
+    `ListenAddress ${address}:${port}`,
+    // The first line of a kind counts.
+    ...config,
     `HostKey ${join(directory, 'host')}`,
     ...moreHostKeys.map((type) => `HostKey ${join(directory, `host-${type}`)}`),
     `AuthorizedKeysFile ${userKey}.pub`,
     `PidFile ${join(directory, 'pid')}`,
-    `SetEnv HOME=${home}`,
+    `SetEnv ${environment ?? `HOME=${home}`}`,
     'StrictModes no',
     'UsePAM no',
     'PermitRootLogin prohibit-password',
     'MaxStartups 500',
-    ...config,
   ];
+  // Others than root are let in by the key in there.
+  if (world !== undefined) await chmod(directory, 0o755);
   await writeFile(join(directory, 'config'), `${lines.join('\n')}\n`);
   const log = join(directory, 'log');
   await appendFile(log, '');
-  const server = spawn(BINARY, ['-D', '-f', join(directory, 'config'), '-E', log], { stdio: 'ignore' });
+  const command = [BINARY, '-D', '-f', join(directory, 'config'), '-E', log];
+  const [file = '', ...args] =
+    world === undefined
+      ? command
+      : ['unshare', '-m', 'sh', '-ec', `{\n${world}\n} >&2\nexec "$@"`, 'sh', ...command];
+  const output = world === undefined ? 'ignore' : openSync(log, 'a');
+  const server = spawn(file, args, { stdio: ['ignore', 'ignore', output] });
+  if (typeof output === 'number') closeSync(output);
   const exited = once(server, 'exit');
   await untilListening(port, server.exitCode === null ? exited : Promise.resolve(), log);
   return {
