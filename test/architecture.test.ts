@@ -24,14 +24,16 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   ajv: ['plan/schema.ts'],
   'better-sqlite3': ['state/database.ts', 'providers/local/hosting-lock.ts'],
   commander: ['cli/parse.ts'],
+  dockerode: ['docker-transport.ts'],
   'fastest-levenshtein': ['plan/nearest.ts'],
   handlebars: ['plan/template-syntax.ts'],
   'log-update': ['cli/render/live-area.ts'],
   'p-queue': ['queue.ts'],
   picocolors: ['cli/render/style.ts'],
+  'ssh-config': ['providers/hosts/ssh-config.ts'],
   ssh2: ['connection/ssh.ts', 'providers/local/ssh-server.ts'],
   'string-width': ['cli/render/clip.ts'],
-  yaml: ['plan/yaml.ts'],
+  yaml: ['yaml.ts'],
 };
 
 /** Decisions are pure: no input or output, no clock, no promise, no randomness. The reader reads, and nothing else. */

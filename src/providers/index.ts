@@ -34,6 +34,15 @@ export async function openProvider(
       const { createOperatorProvider } = await import('./operator/operator.ts');
       return createOperatorProvider({ stateDirectory });
     }
+    case 'docker': {
+      const { createDockerProvider } = await import('./docker/docker.ts');
+      const { host = null, context = null } = config.options;
+      return await createDockerProvider({ host: textOf(host), context: textOf(context), place });
+    }
+    case 'hosts': {
+      const { createHostsProvider } = await import('./hosts/hosts.ts');
+      return createHostsProvider({ config, stateDirectory });
+    }
     case 'ec2': {
       const [{ createEc2Provider }, { readConfig }] = await Promise.all([
         import('./ec2/ec2.ts'),
@@ -44,7 +53,11 @@ export async function openProvider(
     default:
       throw new UsageError(
         `Cannot use provider "${config.name}": there is no type "${config.type}"`,
-        'The types are: local, operator, ec2.',
+        'The types are: local, operator, docker, ec2.',
       );
   }
+}
+
+function textOf(value: Json): string | null {
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : null;
 }
