@@ -1,5 +1,5 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
-import type { Pair, Scalar, YAMLError } from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, parseDocument } from '../yaml.ts';
+import type { Pair, Scalar, YAMLError } from '../yaml.ts';
 import type { Problem } from './diagnostic.ts';
 import type { Entry, MapNode, Node, ScalarNode } from './node.ts';
 import { isNull } from './node.ts';
