@@ -1,22 +1,13 @@
 import { ATTEMPT } from './attempt-text.ts';
 import { fileCommands } from './file-commands.ts';
+import { FULL, OWNER, SEEK, SETTLE } from './home-text.ts';
 import { scriptFunctions, stagedFunction } from './script-functions.ts';
 import type { Stage, Try } from './script-functions.ts';
 import type { ScriptRun } from './script-runner.ts';
 import { program, quote, utf8 } from './shell-text.ts';
 import type { ShellText } from './shell-text.ts';
 import { STOP } from './stop-text.ts';
-import {
-  ATTACH,
-  CLAIM,
-  DIRECTORIES,
-  LAUNCH,
-  OWNER,
-  PROCESSES,
-  REPORT,
-  SPEECH,
-  SUPERVISE,
-} from './supervisor.ts';
+import { ATTACH, CLAIM, DIRECTORIES, LAUNCH, PROCESSES, REPORT, SPEECH, SUPERVISE } from './supervisor.ts';
 import { PLACE } from './upload.ts';
 
 export interface Program {
@@ -35,6 +26,7 @@ export function runProgram(run: ScriptRun, nonce: string): Program {
     SPEECH,
     PROCESSES,
     CLAIM,
+    FULL,
     LAUNCH,
     ...(first === '' ? [] : [STOP]),
     SUPERVISE,
@@ -50,9 +42,10 @@ export function runProgram(run: ScriptRun, nonce: string): Program {
 export function attemptProgram(run: Try, nonce: string): Program {
   const { stage, functions } = scriptFunctions(run, { supervised: false, outputs: false });
   const text = [
-    assign({ nonce, base: run.base }),
+    assign({ nonce, base: run.base, name: '' }),
     SPEECH,
     PROCESSES,
+    FULL,
     LAUNCH,
     ATTEMPT,
     functions,
@@ -65,7 +58,9 @@ export function attemptProgram(run: Try, nonce: string): Program {
 /** Waits for a run without starting it. */
 export function attachProgram(run: Pick<ScriptRun, 'base' | 'name' | 'outputs'>, nonce: string): Buffer {
   const variables = { nonce, base: run.base, name: run.name, outputs: run.outputs ? '1' : '' };
-  return program([assign(variables), SPEECH, PROCESSES, CLAIM, REPORT, ATTACH, 'attach'].join('\n'));
+  return program(
+    [assign(variables), SPEECH, PROCESSES, CLAIM, SEEK, FULL, REPORT, ATTACH, 'attach'].join('\n'),
+  );
 }
 
 /** Ends the process groups of runs. */
@@ -76,7 +71,9 @@ export function stopProgram(base: string, names: readonly string[]): Buffer {
     PROCESSES,
     CLAIM,
     STOP,
+    SEEK,
     'umask 077',
+    'seek',
     'runs=$HOME/$base',
     `stop ${words}`,
   ];
@@ -92,13 +89,13 @@ export function finishProgram(group: readonly string[]): Buffer {
 export function putProgram(run: Pick<ScriptRun, 'base' | 'files'>, nonce: string): Program {
   const files = fileCommands(run);
   const text = [
-    assign({ nonce, base: run.base }),
+    assign({ nonce, base: run.base, name: '' }),
     SPEECH,
     PLACE,
     stagedFunction(files.needs),
     ...directories({ asRoot: true }),
     '[ -d "$work" ] || mkdir -p -- "$work" || exit 1',
-    'staged || {\nsay missing\nexit 0\n}',
+    'staged || {\nsay missing "$HOME"\nexit 0\n}',
     ...files.commands.map((command) => `${command} || exit 1`),
     'say end',
   ];
@@ -106,10 +103,10 @@ export function putProgram(run: Pick<ScriptRun, 'base' | 'files'>, nonce: string
 }
 
 function directories({ asRoot }: Pick<ScriptRun, 'asRoot'>): readonly ShellText[] {
-  return [DIRECTORIES, 'directories', ...(asRoot ? [OWNER] : [])];
+  return [SETTLE, DIRECTORIES, 'directories', ...(asRoot ? [OWNER] : [])];
 }
 
-function assign(variables: Readonly<Record<string, string>>): ShellText {
+export function assign(variables: Readonly<Record<string, string>>): ShellText {
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${quote(utf8(value))}`);
   return ['unset IFS', 'owner=${1-}', ...lines].join('\n');
 }

@@ -72,4 +72,10 @@ export interface ScriptRunner {
     run: Pick<ScriptRun, 'base' | 'user' | 'files'>,
     options: { readonly signal: AbortSignal },
   ): Promise<void>;
+  /** Ends what runs under `base` and removes all of it. Succeeds where there is nothing. */
+  clear(
+    connection: Connection,
+    run: Pick<ScriptRun, 'base' | 'user'>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { attempt } from './attempt.ts';
+import { clearProgram } from './clear-program.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection, ExecResult } from './connection.ts';
 import { lastLine } from './download.ts';
@@ -76,6 +77,11 @@ export function createScriptRunner({
       return await staged(connection, run, options.signal, program, () =>
         attempt(connection, commandAs(run)(words), program.stdin, nonce, options),
       );
+    },
+
+    async clear(connection, { base, user }, { signal }) {
+      const result = await connection.exec(commandAs({ user })(words), { signal, stdin: clearProgram(base) });
+      if (result.exitCode !== 0) throw refused(`remove "${base}"`, result);
     },
 
     async put(connection, run, { signal }) {

@@ -25,16 +25,28 @@ export interface Contexts {
 /** Calls to one provider that are under way at the same time. */
 const PROVIDER_CALLS = 8;
 
-export function createContexts(
-  wiring: Wiring,
-  plan: Plan,
-  retired: ReadonlyMap<string, Plan>,
-  journal: Journal,
-  providers: Providers,
-): Contexts {
+export interface ContextParts {
+  readonly wiring: Wiring;
+  readonly plan: Plan;
+  /** For services that the plan does not have: the plans that say how their machines go. */
+  readonly retired: ReadonlyMap<string, Plan>;
+  readonly journal: Journal;
+  readonly providers: Providers;
+  readonly leavesThings: boolean;
+}
+
+export function createContexts({
+  wiring,
+  plan,
+  retired,
+  journal,
+  providers,
+  leavesThings,
+}: ContextParts): Contexts {
   const watches = new Map<string, Watch>();
   const queues = new Map<string, Queue>();
   const shared: Shared = {
+    leavesThings,
     wiring,
     journal,
     providers,
@@ -69,7 +81,10 @@ export function createContexts(
   };
 }
 
-interface Shared extends Pick<PerformContext, 'wiring' | 'journal' | 'calls' | 'scripts' | 'watch'> {
+interface Shared extends Pick<
+  PerformContext,
+  'leavesThings' | 'wiring' | 'journal' | 'calls' | 'scripts' | 'watch'
+> {
   readonly providers: Providers;
 }
 

@@ -49,7 +49,14 @@ export async function inspect(
   const read = readOnce(readPlan);
   const older = await olderPlans(state, plan, read);
   const providers = openProviders(wiring, plan, { olderPlans: older, places: state.scopes });
-  const contexts = createContexts(quiet, plan, await retiredPlans(state, plan, read), journal, providers);
+  const contexts = createContexts({
+    wiring: quiet,
+    plan,
+    retired: await retiredPlans(state, plan, read),
+    journal,
+    providers,
+    leavesThings: false,
+  });
   const { main } = contexts;
   try {
     await providers.open(new Set(machines.map(({ provider }) => provider)));

@@ -81,7 +81,14 @@ export async function runOperation(
   await journal.commit([{ type: 'operation-started', operation }]);
 
   const providers = openProviders(wiring, plan, { olderPlans: older, places: state.scopes, state });
-  const contexts = createContexts(wiring, plan, retired, journal, providers);
+  const contexts = createContexts({
+    wiring,
+    plan,
+    retired,
+    journal,
+    providers,
+    leavesThings: skipTeardown,
+  });
   const context = contexts.main;
   const hasTeardown = (machine: Machine): boolean =>
     !skipTeardown && contexts.serviceOf(machine)?.teardown != null;

@@ -137,4 +137,25 @@ describe('down()', () => {
     expect(outcome).toBe('succeeded');
     expect(state.machines.get('web-0')).toMatchObject({ generation: 2, stage: 'ready' });
   });
+
+  it('removes what it put on machines that stay, before it gives them back, and keeps those that it cannot reach', async () => {
+    await using harness = await createHarness();
+    harness.cloud.keepsMachines = true;
+    const plan = await harness.plan(
+      'version: 1\nname: stack\nlevels: [{ name: one, services: { web: { count: 3, timeouts: { terminate: 20s } } } }]',
+    );
+    await harness.up(plan);
+    harness.machines.unreachable.add('i-2');
+    const down = await harness.down(plan);
+    expect(down.outcome).toBe('failed');
+    expect(harness.machines.cleared).toEqual(['web-0', 'web-2']);
+    expect(harness.cloud.alive()).toEqual(['web-1']);
+    expect(down.state.machines.get('web-1')?.failure?.message).toBe(
+      'Cannot terminate instance "i-2": what was put on it cannot be removed: connect ECONNREFUSED i-2',
+    );
+    harness.machines.unreachable.clear();
+    expect((await harness.down(plan)).outcome).toBe('succeeded');
+    expect(harness.machines.cleared).toEqual(['web-0', 'web-2', 'web-1']);
+    expect(harness.cloud.alive()).toEqual([]);
+  });
 });

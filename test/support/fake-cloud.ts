@@ -86,6 +86,7 @@ export interface FakeCloud extends Provider {
   /** Asked before each call what goes wrong with it; null: nothing. */
   fault: (call: Call) => CloudFault | null;
   capacity: number;
+  keepsMachines: boolean;
   canReboot: boolean;
   /** Ids for which a reboot was asked, in order. */
   readonly rebooted: string[];

@@ -33,6 +33,8 @@ export interface FakeMachines {
   readonly executions: FakeExecution[];
   /** Keys (instance ids) whose connections cannot be opened. */
   readonly unreachable: Set<string>;
+  /** Machines from which everything was removed, in order. */
+  readonly cleared: readonly string[];
   readonly opened: string[];
 }
 
@@ -54,6 +56,7 @@ export function createFakeMachines(
 ): FakeMachines {
   const executions: FakeExecution[] = [];
   const unreachable = new Set<string>();
+  const cleared: string[] = [];
   const opened: string[] = [];
   const runs = new Map<
     string,
@@ -99,6 +102,7 @@ export function createFakeMachines(
 
   return {
     executions,
+    cleared,
     unreachable,
     opened,
     connections: {
@@ -136,6 +140,10 @@ export function createFakeMachines(
         return ended(begin(machine, 'verify', { generation: 0, attempt }, run), signal, onOutput);
       },
       put: () => Promise.resolve(),
+      clear(_connection, { base }) {
+        cleared.push(machineOf(base));
+        return Promise.resolve();
+      },
     },
   };
 }

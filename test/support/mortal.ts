@@ -76,6 +76,10 @@ export function mortal(
             () => runner.attempt(connection, run, { ...options, signal: until(options.signal) }),
             { goesOn: true },
           ),
+        clear: (connection, run, options) =>
+          life.act('clear', () =>
+            runner.clear(connection, run, { ...options, signal: until(options.signal) }),
+          ),
         attach: (connection, run, options) =>
           life.ask(() => runner.attach(connection, run, { ...options, signal: until(options.signal) })),
         stop: (connection, runs, options) => life.act('stop', () => runner.stop(connection, runs, options)),

@@ -26,6 +26,8 @@ export interface PerformContext {
   maskFor(machine: Machine): Mask;
   tell(event: EngineEvent): void;
   readonly plan: Plan;
+  /** What is left on machines that stay is told, and keeps nothing from going (`--skip-teardown`). */
+  readonly leavesThings: boolean;
 }
 
 export interface Cancel {

@@ -4,6 +4,7 @@ import type { Instance } from '../../machine.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import type { PerformContext, StepCancel } from './context.ts';
 import { failureOf, messageOf } from './context.ts';
+import { clear } from './clear.ts';
 import { insist } from './insist.ts';
 import { untilGone } from './until-gone.ts';
 
@@ -33,10 +34,19 @@ export async function terminate(
       });
   }
   const refused = new Map<string, string>();
+  if (provider.keepsMachines) {
+    const left = await clear(providerName, ids, timeout, context, cancel);
+    for (const [id, problem] of left) {
+      if (context.leavesThings)
+        context.tell({ type: 'warning', message: `Machine "${nameOf(id, context)}": ${problem}` });
+      else refused.set(id, problem);
+    }
+  }
+  const going = ids.filter((id) => !refused.has(id));
   try {
     const answers = await insist(
       () =>
-        context.calls(providerName).run(() => provider.terminate(ids, { signal: cancel.lenient }), cancel),
+        context.calls(providerName).run(() => provider.terminate(going, { signal: cancel.lenient }), cancel),
       { clock, timeout },
       cancel,
     );
@@ -56,6 +66,10 @@ export async function terminate(
     ...(gone.length > 0 ? [{ type: 'instances-gone', ids: gone } as const] : []),
     ...ends.flatMap(({ id, problem }) => (problem === null ? [] : failed(id, problem, startedAt, context))),
   ];
+}
+
+function nameOf(id: string, { journal: { state } }: PerformContext): string {
+  return state.instances.get(id)?.machine ?? id;
 }
 
 const TERMINATE_TIMEOUT = 300_000;

@@ -1,0 +1,90 @@
+import { ConnectionError } from '../../connection/connection.ts';
+import type { Target } from '../../connection/connection-pool.ts';
+import type { Instance, Machine } from '../../machine.ts';
+import { servicesOf } from '../../plan/plan.ts';
+import type { Observation } from '../../providers/provider.ts';
+import type { Cancel, PerformContext } from './context.ts';
+import { baseOf, messageOf } from './context.ts';
+import { accessOf } from './machine-access.ts';
+import { passwordOf } from './password.ts';
+import { persist, within } from './use-connection.ts';
+
+/**
+ * Removes what the deployment has put on machines that stay when it goes. Answers, by id, why something is left.
+ * `timeout`: milliseconds for each.
+ */
+export async function clear(
+  providerName: string,
+  ids: readonly string[],
+  timeout: number,
+  context: PerformContext,
+  cancel: Cancel,
+): Promise<ReadonlyMap<string, string>> {
+  const used = ids.filter((id) => isUsed(id, context));
+  if (used.length === 0) return new Map();
+  const seen = await context.provider(providerName).describe(used, cancel);
+  const problems = await Promise.all(
+    used.map(async (id) => [id, await clearOne(id, seen.get(id), timeout, context, cancel)] as const),
+  );
+  return new Map(problems.flatMap(([id, problem]) => (problem === null ? [] : [[id, problem] as const])));
+}
+
+interface Tenant {
+  readonly instance: Instance;
+  readonly machine: Machine;
+}
+
+function tenantOf(id: string, { journal: { state } }: PerformContext): Tenant | null {
+  const instance = state.instances.get(id);
+  const machine = state.machines.get(instance?.machine ?? '');
+  return instance === undefined || machine === undefined ? null : { instance, machine };
+}
+
+/** Nothing is put on a machine before its bootstrap begins. Of one that was replaced nobody knows any more. */
+function isUsed(id: string, context: PerformContext): boolean {
+  const tenant = tenantOf(id, context);
+  return tenant !== null && (tenant.machine.id !== id || tenant.machine.under !== null);
+}
+
+async function clearOne(
+  id: string,
+  seen: Observation | undefined,
+  timeout: number,
+  context: PerformContext,
+  cancel: Cancel,
+): Promise<string | null> {
+  const tenant = tenantOf(id, context);
+  const target = tenant && targetOf(tenant, seen, context);
+  if (tenant === null || target === null) return null;
+  const { machine } = tenant;
+  const user = servicesOf(context.plan).find(({ name }) => name === machine.service)?.user ?? null;
+  let latest = 'no answer';
+  using limit = within(timeout, context, cancel);
+  const options = { signal: limit.signal, onBroken: (error: Error): void => void (latest = error.message) };
+  try {
+    await context.scripts.run(
+      () =>
+        persist(target, context, options, (connection) =>
+          context.wiring.runner.clear(connection, { base: baseOf(context, machine), user }, options),
+        ),
+      limit,
+    );
+    return null;
+  } catch (error) {
+    cancel.signal.throwIfAborted();
+    if (!limit.expired() && !(error instanceof ConnectionError)) throw error;
+    return `what was put on it cannot be removed: ${limit.expired() ? latest : messageOf(error)}`;
+  }
+}
+
+function targetOf(
+  { instance: { id }, machine }: Tenant,
+  seen: Observation | undefined,
+  context: PerformContext,
+): Target | null {
+  const password = passwordOf(machine, context);
+  if (machine.id === id && machine.access !== null) return { key: id, access: machine.access, ...password };
+  if (seen?.access == null || seen.addresses === null) return null;
+  const { access, addresses } = seen;
+  return { key: id, access: accessOf({ access, addresses, pinned: null }, machine, context), ...password };
+}
