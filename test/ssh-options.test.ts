@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isSshText, parseJump, parsePort, parseTrust } from '../src/ssh-options.ts';
+import { isSshText, parseHost, parseJump, parsePort, parseTrust } from '../src/ssh-options.ts';
 
 const MD5 = 'aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99';
 const SHA256 = `SHA256:${'a'.repeat(43)}`;
@@ -87,4 +87,19 @@ it('isSshText() wants some text for a user and a key', () => {
 it('isSshText() takes a host key of each machine, which is no trust of its own', () => {
   expect([isSshText('hostKey', ' perMachine '), isSshText('hostKey', 'permachine')]).toEqual([true, false]);
   expect(parseTrust('perMachine')).toBeUndefined();
+});
+
+describe('parseHost()', () => {
+  it.each([
+    ['web', { user: null, host: 'web', port: null }],
+    ['ann@web:2222', { user: 'ann', host: 'web', port: 2222 }],
+    ['[fe80::1]:22', { user: null, host: 'fe80::1', port: 22 }],
+    ['fe80::1', { user: null, host: 'fe80::1', port: null }],
+  ])('reads %s', (text, host) => {
+    expect(parseHost(text)).toEqual(host);
+  });
+
+  it.each(['', 'a b', 'web:', 'web:0', '@web'])('refuses "%s"', (text) => {
+    expect(parseHost(text)).toBeUndefined();
+  });
 });

@@ -89,6 +89,7 @@ function readHostMap(reading: Reading, item: Node, i: number): Host | undefined 
     return undefined;
   }
   const port = readWhole(reading, child(item, 'port'), PORT);
+  if (port === undefined && child(item, 'port') !== undefined) return undefined;
   const hostname = readText(reading, child(item, 'hostname'));
   const user = readText(reading, child(item, 'user'));
   const labels = [...entriesOf(child(item, 'labels'))].flatMap(({ key, value }): [string, string][] => {

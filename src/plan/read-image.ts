@@ -34,7 +34,7 @@ export function readImage(
 ): Service['image'] {
   const node = entry?.value;
   if (entry !== undefined && (type === 'hosts' || type === 'operator')) {
-    const message = `Cannot use "image": what ${type === 'hosts' ? 'exists' : 'the operator has'} starts from no image`;
+    const message = `Cannot use "image": ${type === 'hosts' ? 'a host that exists' : "the operator's computer"} starts from no image`;
     reading.problems.push(
       problemAt(entry.keyPlace, message, 'Leave it out; "image: null" leaves out a default.'),
     );

@@ -428,12 +428,13 @@ describe('levels in files of their own', () => {
 });
 
 describe('providers', () => {
-  it('are the declared ones and local', () => {
+  it('are the declared ones, local and operator', () => {
     const head =
       'inputs: { where: { default: west }, type: { default: local } }\nproviders: { west: { type: "{{inputs.type}}" } }';
     const plan = planOf(planText('provider: "{{inputs.where}}"', head));
     expect(plan.providers).toEqual({
       local: { name: 'local', type: 'local', options: {} },
+      operator: { name: 'operator', type: 'operator', options: {} },
       west: { name: 'west', type: 'local', options: {} },
     });
     expect(findService(plan, 'web').provider).toBe('west');
@@ -509,7 +510,7 @@ function asJson(plan: Plan | null): string {
     ['imageDirectory', 'privateKeyDirectory'].includes(key)
       ? relative(here, String(value))
       : bufferText(value);
-  return `${JSON.stringify(portable, shown, 2)}\n`;
+  return `${JSON.stringify(portable, shown, 2).replaceAll(`${here}/`, '')}\n`;
 }
 
 function bufferText(value: unknown): unknown {
