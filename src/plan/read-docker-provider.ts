@@ -7,9 +7,9 @@ import { checkRendered, isGiven, readText } from './provider-fields.ts';
 import { problemAt } from './text-file.ts';
 
 const ENGINE_SHAPE = {
-  shape: /^(?:unix:\/\/\/|tcp:\/\/)\S/,
+  shape: /^(?:unix:\/\/\/|tcp:\/\/|ssh:\/\/)\S/,
   what: 'where an engine listens',
-  hint: 'Write unix:///var/run/docker.sock or tcp://10.0.0.5:2375.',
+  hint: 'Write unix:///var/run/docker.sock, tcp://10.0.0.5:2376 or ssh://user@host.',
 };
 
 /** Reads a configuration of the type `docker`, or of one that is not known yet. */
