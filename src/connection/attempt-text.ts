@@ -11,10 +11,13 @@ record() {
 attempt() {
   [ -d "$HOME/$base" ] && [ -d "$work" ] || mkdir -p -- "$HOME/$base" "$work" || exit 1
   staged || {
-    say missing
+    say missing "$HOME"
     exit 0
   }
-  inscribe && prepare || exit 1
+  if ! { inscribe && prepare; }; then
+    full "$HOME/$base" && printf '%s\\n' "$why" >&2
+    exit 1
+  fi
   identify
   if [ "$leads" = "$$" ]; then
     leader=self

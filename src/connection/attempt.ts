@@ -9,10 +9,16 @@ import type { RunOptions, ScriptEnd } from './script-runner.ts';
 /** Milliseconds for ending a cancelled script, which is killed after 2 s. */
 const CANCEL_LIMIT = 5_000;
 
+/** Something has to be uploaded first, relative to `home`. */
+export interface Missing {
+  readonly kind: 'missing';
+  readonly home: string;
+}
+
 /** What the machine said so far. */
 interface Told {
   state: 'starting' | 'running' | 'over';
-  answer: ScriptEnd | 'missing' | undefined;
+  answer: ScriptEnd | Missing | undefined;
   /** pid, start time and boot id of the script, which leads its process group. */
   group: readonly string[] | undefined;
 }
@@ -27,7 +33,7 @@ export async function attempt(
   stdin: Buffer,
   nonce: string,
   { signal, onOutput }: RunOptions,
-): Promise<ScriptEnd | 'missing'> {
+): Promise<ScriptEnd | Missing> {
   signal.throwIfAborted();
   const done = new AbortController();
   const told: Told = { state: 'starting', answer: undefined, group: undefined };
@@ -55,7 +61,7 @@ export async function attempt(
         told.state = 'over';
         if (!signal.aborted) told.answer = { kind: 'exited', exitCode: Number(rest), outputs: null };
         done.abort();
-      } else if (word === 'missing') told.answer = 'missing';
+      } else if (word === 'missing') told.answer = { kind: 'missing', home: rest };
     },
     onData(chunk) {
       if (told.state === 'running') onOutput(chunk);

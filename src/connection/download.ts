@@ -11,7 +11,7 @@ export async function download(
   const place = path.startsWith('~/') ? path.slice(2) : path;
   const word = quote(place.startsWith('/') ? place : `./${place}`);
   const { exitCode, stdout, stderr } = await connection.exec(
-    `exec sh -c 'cd && exec cat -- "$1"' sh ${word}`,
+    `exec sh -c 'case $1 in /*) ;; *) cd || exit ;; esac; exec cat -- "$1"' sh ${word}`,
     { signal },
   );
   if (exitCode === 0) return stdout;

@@ -7,7 +7,7 @@ import type { CommandOf } from './upload.ts';
 
 /** Follows a log from its first byte until a line arrives on standard input, then takes up at the byte after it. */
 export const FOLLOW = `
-cd \${PLAN_HOME:+"$PLAN_HOME"} && cd "$1/$2" || exit 1
+cd "$1/$2" || exit 1
 umask 077
 : >followed
 printf "%s begin\\n" "$3"
@@ -23,6 +23,7 @@ exec tail -c "+$((seen + 1))" log`;
 
 /** A run, and how to reach its files. */
 export interface FollowedRun {
+  /** Absolute. */
   readonly base: string;
   readonly name: string;
   /** Begins every line that programs on the machine tell. */

@@ -1,6 +1,6 @@
 import { ATTEMPT } from './attempt-text.ts';
 import { fileCommands } from './file-commands.ts';
-import { FULL, OWNER, SEEK, SETTLE } from './home-text.ts';
+import { FULL, OWNER, SEEK, INHABIT } from './home-text.ts';
 import { scriptFunctions, stagedFunction } from './script-functions.ts';
 import type { Stage, Try } from './script-functions.ts';
 import type { ScriptRun } from './script-runner.ts';
@@ -103,7 +103,7 @@ export function putProgram(run: Pick<ScriptRun, 'base' | 'files'>, nonce: string
 }
 
 function directories({ asRoot }: Pick<ScriptRun, 'asRoot'>): readonly ShellText[] {
-  return [SETTLE, DIRECTORIES, 'directories', ...(asRoot ? [OWNER] : [])];
+  return [INHABIT, DIRECTORIES, 'directories', ...(asRoot ? [OWNER] : [])];
 }
 
 export function assign(variables: Readonly<Record<string, string>>): ShellText {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { attempt } from './attempt.ts';
+import type { Missing } from './attempt.ts';
 import { clearProgram } from './clear-program.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection, ExecResult } from './connection.ts';
@@ -20,19 +21,22 @@ export function createScriptRunner({
 }: { readonly shell?: readonly string[] } = {}): ScriptRunner {
   const words = [...shell, '-s'];
 
-  async function staged<T>(
+  async function staged<T extends { readonly kind: string }>(
     connection: Connection,
     who: Who,
     signal: AbortSignal,
     { stage }: Program,
-    go: () => Promise<T | 'missing'>,
+    go: () => Promise<T | Missing>,
   ): Promise<T> {
     const first = await go();
-    if (first !== 'missing') return first;
+    if (!isMissing(first)) return first;
     const command = commandAs(who);
-    for (const files of stage.uploads) await upload(connection, files, { signal, command });
+    for (const files of stage.uploads) {
+      const placed = files.map((file) => ({ ...file, path: `${first.home}/${file.path}` }));
+      await upload(connection, placed, { signal, command });
+    }
     const second = await go();
-    if (second !== 'missing') return second;
+    if (!isMissing(second)) return second;
     throw new ConnectionError('failed', 'Cannot put a script in place: what was uploaded is gone again');
   }
 
@@ -50,10 +54,9 @@ export function createScriptRunner({
     async run(connection, run, options) {
       const nonce = createNonce();
       const program = runProgram(run, nonce);
-      const result = await staged(connection, run, options.signal, program, async () => {
-        const answer = await watch(connection, run, program.stdin, nonce, options);
-        return answer.kind === 'missing' ? 'missing' : answer;
-      });
+      const result = await staged(connection, run, options.signal, program, () =>
+        watch(connection, run, program.stdin, nonce, options),
+      );
       if (result.kind !== 'none') return scriptEnd(result, run);
       throw new Error('A run that was to start was only looked for. This is a bug in plan.');
     },
@@ -90,9 +93,11 @@ export function createScriptRunner({
       const program = putProgram(run, nonce);
       await staged(connection, { user: run.user }, signal, program, async () => {
         let word: string | undefined;
+        let home = '';
         const onStdout = createMarkerStream(nonce, {
-          onMarker: (marker) => {
+          onMarker: (marker, rest) => {
             word = marker;
+            home = rest;
           },
           onData: () => undefined,
         });
@@ -101,9 +106,9 @@ export function createScriptRunner({
           stdin: program.stdin,
           onStdout,
         });
-        if (word === 'missing') return 'missing' as const;
+        if (word === 'missing') return { kind: 'missing', home };
         if (word !== 'end') throw refused('put files in place', result);
-        return undefined;
+        return { kind: 'put' };
       });
     },
   };
@@ -119,7 +124,7 @@ function scriptEnd(
     case 'gone':
       return {
         kind: 'interrupted',
-        message: GONE[answer.why] ?? 'its process is gone and left no exit code',
+        message: GONE[answer.why] ?? `its process is gone and left no exit code${fullText(answer.why)}`,
       };
     case 'unprepared':
       throw new ConnectionError(
@@ -135,6 +140,15 @@ const GONE: Readonly<Record<string, string>> = {
   stopped: 'it was stopped before it started',
   restarted: 'the machine was restarted meanwhile',
 };
+
+function isMissing<T extends { readonly kind: string }>(answer: T | Missing): answer is Missing {
+  return answer.kind === 'missing';
+}
+
+/** `full <directory>: <why>` */
+function fullText(why: string): string {
+  return why.startsWith('full ') ? `: nothing can be written in ${why.slice('full '.length)}` : '';
+}
 
 function refused(what: string, { stderr }: ExecResult): ConnectionError {
   return new ConnectionError('failed', `Cannot ${what}: ${lastLine(stderr)}`);

@@ -11,6 +11,8 @@ import type { RunOptions } from './script-runner.ts';
 const FOLLOW_AFTER = 300;
 
 export interface SupervisedProgram extends FollowedRun {
+  /** Relative to what the machine tells. */
+  readonly base: string;
   /** The program that starts the run or waits for it. */
   readonly stdin: Buffer;
 }
@@ -20,8 +22,8 @@ export type Supervised =
   | { readonly kind: 'exited'; readonly exitCode: number; readonly outputs: Buffer | null }
   | { readonly kind: 'gone'; readonly why: string }
   | { readonly kind: 'unprepared'; readonly why: string }
-  /** Something has to be uploaded first: nothing was started. */
-  | { readonly kind: 'missing' }
+  /** Something has to be uploaded first, relative to `home`: nothing was started. */
+  | { readonly kind: 'missing'; readonly home: string }
   /** The run was never started. */
   | { readonly kind: 'none' };
 
@@ -41,7 +43,8 @@ export async function supervised(
   }
 
   const report: {
-    started?: boolean;
+    /** The directory that `base` is relative to, once the run is started. */
+    started?: string;
     end?: Supervised;
     complete?: boolean;
     log?: number;
@@ -50,12 +53,13 @@ export async function supervised(
   let follower: LogFollower | undefined;
   let due = false;
   function follow(): LogFollower {
-    follower ??= followLog(connection, program, { signal: both.signal, onBytes: emit });
+    const base = `${report.started ?? ''}/${program.base}`;
+    follower ??= followLog(connection, { ...program, base }, { signal: both.signal, onBytes: emit });
     return follower;
   }
   const timer = setTimeout(() => {
     due = true;
-    if (report.started === true && report.end === undefined) follow();
+    if (report.started !== undefined && report.end === undefined) follow();
   }, FOLLOW_AFTER);
 
   let section: 'none' | 'log' | 'outputs' = 'none';
@@ -70,7 +74,7 @@ export async function supervised(
       section = 'none';
       switch (word) {
         case 'started':
-          report.started = true;
+          report.started = rest;
           if (due) follow();
           break;
         case 'exit':
@@ -81,6 +85,9 @@ export async function supervised(
           report.end = { kind: word, why: rest };
           break;
         case 'missing':
+          report.end = { kind: word, home: rest };
+          report.complete = true;
+          break;
         case 'none':
           report.end = { kind: word };
           report.complete = true;
@@ -116,7 +123,7 @@ export async function supervised(
     const result = await connection.exec(command, { signal: both.signal, stdin: program.stdin, onStdout });
     const { end } = report;
     if (end === undefined || report.complete !== true) {
-      if (report.started === true)
+      if (report.started !== undefined)
         throw new ConnectionError(
           'lost',
           'Cannot go on with a script: the process that waited for it is gone',

@@ -75,24 +75,17 @@ ended() {
   [ -n "$code" ]
 }`;
 
+/** Needs `inhabit`. */
 export const DIRECTORIES: ShellText = `
 directories() {
   line=
   { { read -r line && read -r line mask; } </proc/self/status; } 2>/dev/null
   [ "$line" = Umask: ] || mask=$(umask)
   umask 077
+  inhabit
   cd || exit 1
   runs=$HOME/$base work=$HOME/$base/work
 }`;
-
-/** For programs that run as root and may have to put things into the work directory of somebody else. */
-export const OWNER: ShellText = `
-if [ -n "$owner" ]; then
-  eval "home=~$owner"
-  work=\${PLAN_WORK:-$home}/$base/work
-  unset PLAN_WORK
-  [ -d "$work" ] || su -s /bin/sh -c 'umask 077; mkdir -p -- "$0"' -- "$owner" "$work" || exit 1
-fi`;
 
 export const LAUNCH: ShellText = `
 leader() {
@@ -145,19 +138,19 @@ run() {
   whole=
   if ! [ -e claim ]; then
     staged || {
-      say missing
+      say missing "$HOME"
       exit 0
     }
     [ -z "$first" ] || (stop $first)
   fi
-  : >>log || exit 1
-  say started
+  : >>"$dir/log" || exit 1
+  say started "$HOME"
   if [ -e claim ]; then
     ended && whole=1
     await
   else
     (supervise) </dev/null >/dev/null 2>&1
-    [ $? -ne 97 ] || await
+    if [ $? -eq 97 ] && { claimed || ! full "$dir"; }; then await; fi
   fi
   report
 }`;
@@ -187,6 +180,7 @@ report() {
   else
     if [ "$claimant" = stopped ]; then say gone stopped
     elif [ "$on" != "$boot" ]; then say gone restarted
+    elif full "$PWD"; then say gone full "$why"
     else say gone killed
     fi
   fi
@@ -203,6 +197,7 @@ report() {
 
 export const ATTACH: ShellText = `
 attach() {
+  seek
   cd "$HOME/$base/$name" 2>/dev/null && [ -e claim ] || {
     say none
     exit 0
@@ -210,7 +205,7 @@ attach() {
   : >>log
   whole=
   ended && whole=1
-  say started
+  say started "$HOME"
   await
   report
 }`;

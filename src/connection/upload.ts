@@ -33,11 +33,12 @@ place() {
   case $path in */*) [ -d "\${path%/*}/" ] || (umask "\${mask:-022}" && exec mkdir -p -- "\${path%/*}") || return 1 ;; esac
   temporary=$path.$$.tmp
   if (umask 077; "$@" >"$temporary") && chmod "$mode" "$temporary" && own "$temporary" && mv -f -- "$temporary" "$path"; then return 0; fi
+  why=$( (echo x | LC_ALL=C cat >"$temporary") 2>&1) || printf '%s: %s\\n' "$path" "$why" >&2
   rm -f -- "$temporary"
   return 1
 }`;
 
-const PLACE_ONE = `cd \${PLAN_HOME:+"$PLAN_HOME"} || exit 1${PLACE}
+const PLACE_ONE = `case $1 in /*) ;; *) cd \${PLAN_HOME:+"$PLAN_HOME"} || exit 1 ;; esac${PLACE}
 receive() {
   cat && [ "$(wc -c <"$temporary")" -eq "$size" ]
 }
@@ -54,7 +55,7 @@ export async function upload(
   const large = files.filter((file) => file.bytes.length > INLINE_LIMIT);
   for (const batch of batches(small)) {
     const text = [
-      'cd || exit 1',
+      ...(batch.every(({ path }) => path.startsWith('/')) ? [] : ['cd || exit 1']),
       PLACE,
       ...batch.map((file) => `${placeCommand(quote(utf8(fromHome(file.path))), file)} || exit 1`),
     ];
