@@ -53,7 +53,7 @@ export async function openProvider(
     default:
       throw new UsageError(
         `Cannot use provider "${config.name}": there is no type "${config.type}"`,
-        'The types are: local, operator, docker, ec2.',
+        'The types are: local, operator, docker, hosts, ec2.',
       );
   }
 }

@@ -19,6 +19,14 @@ it('openProvider() opens the local provider', async () => {
   rmSync(stateDirectory, { recursive: true });
 });
 
+it('openProvider() opens a pool of hosts, of which nothing is asked', async () => {
+  const config = { type: 'hosts', name: 'rack', options: { hosts: ['10.0.0.5'] } };
+  const provider = await openProvider(config, { stateDirectory: '/nowhere' });
+  expect(provider).toMatchObject({ type: 'hosts', keepsMachines: true });
+  expect(await provider.list({}, cancel)).toEqual([]);
+  await provider.close();
+});
+
 it('openProvider() opens EC2 without a call', async () => {
   const provider = await openProvider(ec2, { stateDirectory: '/nowhere' });
   expect(provider).toMatchObject({ type: 'ec2', batchLimit: 100, consistencyDelay: 60_000 });
@@ -34,6 +42,9 @@ it("openProvider() refuses EC2 in another region than the machines'", async () =
 it('openProvider() refuses a type that does not exist', async () => {
   const opened = openProvider({ type: 'moon', name: 'west', options: {} }, { stateDirectory: '/nowhere' });
   await expect(opened).rejects.toThrow(
-    new UsageError('Cannot use provider "west": there is no type "moon"', 'The types are: local, operator, ec2.'),
+    new UsageError(
+      'Cannot use provider "west": there is no type "moon"',
+      'The types are: local, operator, docker, hosts, ec2.',
+    ),
   );
 });
