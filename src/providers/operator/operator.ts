@@ -6,7 +6,7 @@ import type { Cancel, LabelChange, Observation, PowerAnswer, Provider } from '..
 import { openDirectories } from './directories.ts';
 import { problemsOf, requestProblems } from './problems.ts';
 import { endProcesses } from './processes.ts';
-import { carries, recordsOf } from './record.ts';
+import { carries, isDirectoryId, recordsOf } from './record.ts';
 import type { DirectoryRecord } from './record.ts';
 
 export interface OperatorProviderOptions {
@@ -45,8 +45,9 @@ export function createOperatorProvider({
     cancel: Cancel,
   ): Promise<ReadonlyMap<string, PowerAnswer>> {
     return await each(ids, cancel, async (id) => {
-      if ((await directories.find(id)) === undefined) return ACCEPTED;
-      await endProcesses(directories.pathOf(id), cancel);
+      if (!isDirectoryId(id)) return ACCEPTED;
+      const [left] = await endProcesses(directories.pathOf(id), cancel);
+      if (left !== undefined) return { kind: 'not-yet', why: `process ${left} of its scripts does not end` };
       await directories.remove(id);
       return ACCEPTED;
     });

@@ -5,16 +5,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Cancel } from '../provider.ts';
 
 const PAUSE = 20;
+/** Five seconds: what the kernel holds on to for longer is left to the next try. */
+const ROUNDS = 250;
 
 /**
  * Kills what scripts left running in a work directory, daemons too, until nothing of it is left: what shows the directory
  * in its environment, as scripts (`PLAN_ATTRIBUTES`) and what supervises them (`PLAN_HOME`) do. A process that cleared
- * its environment, or that this user may not look at, goes on.
+ * its environment, or that this user may not look at, goes on. Answers the pids of those that do not end.
  */
-export async function endProcesses(directory: string, { signal }: Cancel): Promise<void> {
-  for (;;) {
+export async function endProcesses(directory: string, { signal }: Cancel): Promise<readonly number[]> {
+  for (let rounds = 1; ; rounds++) {
     const pids = processesIn(directory);
-    if (pids.length === 0) return;
+    if (pids.length === 0 || rounds > ROUNDS) return pids;
     for (const pid of pids) kill(pid);
     await delay(PAUSE, undefined, { signal });
   }

@@ -33,6 +33,20 @@ function directoryOf({ access }: Observation): string {
   return access.directory;
 }
 
+/** Starts something that stays, as a script would. */
+function startIn(machine: Observation, text: string): number {
+  return start(text, { PLAN_ATTRIBUTES: `${directoryOf(machine)}/.launch-plan/d/attributes.json` });
+}
+function start(text: string, environment: Readonly<Record<string, string>>): number {
+  const child = spawn('/bin/sh', ['-c', text], {
+    detached: true,
+    stdio: 'ignore',
+    env: { PATH: process.env['PATH'], ...environment },
+  });
+  child.unref();
+  return child.pid ?? 0;
+}
+
 describe('launch()', () => {
   it('makes a work directory for the owner alone, beside which nothing is left', async () => {
     const machine = await launch('one');
@@ -134,21 +148,9 @@ it.each(['../keys', '', 'operator-..'])('never looks outside its directories: %j
 describe('terminate()', () => {
   it('ends what scripts left running in the directory, daemons too, and nothing else', async () => {
     const [mine, other] = [await launch('mine'), await launch('other')];
-    const start = (text: string, environment: Readonly<Record<string, string>>): number => {
-      const child = spawn('/bin/sh', ['-c', text], {
-        detached: true,
-        stdio: 'ignore',
-        env: { PATH: process.env['PATH'], ...environment },
-      });
-      child.unref();
-      return child.pid ?? 0;
-    };
-    const attributes = (machine: Observation) => ({
-      PLAN_ATTRIBUTES: `${directoryOf(machine)}/.plan/d/attributes.json`,
-    });
-    const script = start('trap "" TERM; (setsid sleep 60 &); sleep 60; :', attributes(mine));
+    const script = startIn(mine, 'trap "" TERM; (setsid sleep 60 &); sleep 60; :');
     const supervisor = start('sleep 60; :', { PLAN_HOME: directoryOf(mine) });
-    const bystander = start('exec sleep 60', attributes(other));
+    const bystander = startIn(other, 'exec sleep 60');
     await until(() => processesIn(directoryOf(mine)).length === 5);
     const all = processesIn(directoryOf(mine));
     expect(all).toEqual(expect.arrayContaining([script, supervisor]));
@@ -160,13 +162,13 @@ describe('terminate()', () => {
     expect(isGone(bystander)).toBe(true);
   });
 
-  it('leaves a directory alone that has no record', async () => {
+  it('ends what runs in a directory that somebody removed', async () => {
     const machine = await launch('one');
-    const directory = directoryOf(machine);
-    await writeFile(join(directory, 'file'), 'x');
-    await rm(join(directory, '.machine.json'));
-    expect((await provider.terminate([machine.id], cancel)).get(machine.id)).toEqual({ kind: 'accepted' });
-    expect(existsSync(directory)).toBe(true);
+    const pid = startIn(machine, 'exec sleep 60');
+    await until(() => processesIn(directoryOf(machine)).length === 1);
+    await rm(directoryOf(machine), { recursive: true });
+    await provider.terminate([machine.id], cancel);
+    expect(isGone(pid)).toBe(true);
   });
 });
 
