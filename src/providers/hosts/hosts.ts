@@ -41,6 +41,8 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
   const claims = openClaims(options.stateDirectory);
   /** What the services that were looked at last still need, so that none takes what another one cannot do without. */
   const wanted = new Map<string, Wanted>();
+  /** Hosts that were given back here: a machine that is replaced rather gets another one. */
+  const givenBack = new Set<string>();
   let sshConfig: SshConfig | undefined;
 
   function observe(claim: Claim): Observation {
@@ -75,6 +77,8 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
   }
 
   function giveBack(id: string): PowerAnswer {
+    const claim = claims.find(id);
+    if (claim !== undefined) givenBack.add(hostHash(claim.host));
     claims.giveBack(id);
     return ACCEPTED;
   }
@@ -89,6 +93,12 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
     const kept = Object.entries(claim.labels).filter(([key]) => !remove.includes(key));
     claims.replace({ ...claim, labels: { ...Object.fromEntries(kept), ...set } });
     return ACCEPTED;
+  }
+
+  function withGivenBackLast(hosts: readonly HostEntry[]): readonly HostEntry[] {
+    if (givenBack.size === 0) return hosts;
+    const isLast = (host: HostEntry): boolean => givenBack.has(hostHash(host));
+    return [...hosts.filter((host) => !isLast(host)), ...hosts.filter(isLast)];
   }
 
   function freeOf(hosts: readonly HostEntry[]): readonly HostEntry[] {
@@ -120,7 +130,13 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
         const hosts = await pool.hosts(cancel);
         const { service } = batch.request;
         const others = [...wanted.values()].filter((each) => each.service !== service);
-        const taking = { provider: config.name, pool: hosts, others, claims, now: Date.now() };
+        const taking = {
+          provider: config.name,
+          pool: withGivenBackLast(hosts),
+          others,
+          claims,
+          now: Date.now(),
+        };
         const launched = takeHosts(batch, taking);
         const given = launched.kind === 'launched' ? launched.ids.filter((id) => id !== null).length : 0;
         const before = wanted.get(service);

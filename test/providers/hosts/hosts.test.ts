@@ -105,6 +105,17 @@ describe('launch()', () => {
     expect(await provider.holdings(cancel)).toEqual([]);
   });
 
+  it('gives another host to a machine that is replaced, and the same one where there is no other', async () => {
+    const provider = pool.open({ hosts: ['10.0.0.1', '10.0.0.2'] });
+    const taken: (string | undefined)[] = [];
+    for (const token of ['a', 'b', 'c']) {
+      const ids = await launch(provider, token, 1);
+      taken.push(...(await addresses(provider, ids)));
+      await provider.terminate(ids, cancel);
+    }
+    expect(taken).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.1']);
+  });
+
   it('goes on where a command ended in the middle of it', async () => {
     const provider = pool.open(six);
     const first = await launch(provider, 'a', 1);
