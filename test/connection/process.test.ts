@@ -1,12 +1,13 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Connection } from '../../src/connection/connection.ts';
 import { openConnection } from '../../src/connection/open.ts';
 import { createScriptRunner } from '../../src/connection/shell-script-runner.ts';
+import { SWITCH } from '../../src/connection/switch-user.ts';
 import { isGone } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 import { connectionContract } from './connection-contract.ts';
@@ -208,5 +209,38 @@ describe('a process of this computer', () => {
     });
     expect(await attached).toEqual({ kind: 'exited', exitCode: 0, outputs: Buffer.from('a=b\n') });
     expect(output.text()).toBe('begun\ndone\n');
+  });
+});
+
+describe('changing users on this computer', () => {
+  let bin: string;
+  beforeEach(async () => {
+    bin = await mkdtemp(join(tmpdir(), 'plan-bin-'));
+    const fake = {
+      id: 'case $1 in -un) echo "$ME" ;; *) echo "$MY_ID" ;; esac',
+      sudo: 'echo sudo "$@"',
+      runuser: 'echo runuser "$@" at "${PLAN_HOME-home}${PLAN_RESTORE-}"',
+      sh: 'echo sh "$@" at "$PLAN_HOME"',
+    };
+    for (const [name, text] of Object.entries(fake))
+      await writeFile(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  });
+  afterEach(() => rm(bin, { recursive: true }));
+
+  function change(me: string, user: string, root: '' | 'root'): string {
+    const id = me === 'root' ? '0' : '1000';
+    const env = { PATH: bin, ME: me, MY_ID: id, HOME: '/', PLAN_HOME: '/the place', PLAN_RESTORE: 'HOME=/' };
+    return execFileSync('/bin/sh', ['-c', SWITCH, 'sh', user, root, 'sh', '-s'], { env }).toString();
+  }
+
+  it('tells root by sudo where the work directory is, unless it is somebody else', () => {
+    expect(change('ann', '', 'root')).toBe('sudo -n -H -- env PLAN_WORK=/the place sh -s ann\n');
+    expect(change('ann', 'web', 'root')).toBe('sudo -n -H -- sh -s web\n');
+    expect(change('root', '', 'root')).toBe('sh -s at /the place\n');
+  });
+
+  it('has another user work in their own home', () => {
+    expect(change('root', 'daemon', '')).toBe('runuser -u daemon -- sh -s at home\n');
+    expect(change('ann', 'web', '')).toBe('sudo -n -H -u web -- sh -s\n');
   });
 });
