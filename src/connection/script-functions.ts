@@ -110,14 +110,15 @@ export function stagedFunction(needs: readonly string[]): ShellText {
 }
 
 /**
- * The words that the kernel would put before the script's path, so that a script runs on a file system that is
- * mounted noexec and needs no permission bits.
+ * The words that the kernel, or who starts a text that begins without them, would put before the script's path, so
+ * that a script runs on a file system that is mounted noexec and needs no permission bits.
  */
 function interpreter(script: ScriptPayload): readonly ShellText[] {
   const main = script.entries.find((entry) => entry.path === script.main) ?? script.entries[0];
-  const line = (main?.bytes.subarray(0, 4096).toString('latin1') ?? '').split('\n')[0] ?? '';
+  const begin = main?.bytes.subarray(0, 4096).toString('latin1') ?? '';
+  const line = begin.split('\n')[0] ?? '';
   const match = /^#![ \t]*([^ \t]+)(?:[ \t]+(.*?))?[ \t]*$/.exec(line);
-  if (match?.[1] === undefined) return [];
+  if (match?.[1] === undefined) return begin.startsWith('#!') || begin.includes('\0') ? [] : ['/bin/sh'];
   return [match[1], match[2]]
     .filter((word) => word !== undefined && word !== '')
     .map((word) => quote(word ?? ''));

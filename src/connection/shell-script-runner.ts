@@ -141,7 +141,7 @@ const GONE: Readonly<Record<string, string>> = {
   restarted: 'the machine was restarted meanwhile',
 };
 
-function isMissing<T extends { readonly kind: string }>(answer: T | Missing): answer is Missing {
+function isMissing(answer: { readonly kind: string }): answer is Missing {
   return answer.kind === 'missing';
 }
 

@@ -179,8 +179,9 @@ report() {
     esac
   else
     if [ "$claimant" = stopped ]; then say gone stopped
-    elif [ "$on" != "$boot" ]; then say gone restarted
+    elif [ -n "$claimant" ] && [ "$on" != "$boot" ]; then say gone restarted
     elif full "$PWD"; then say gone full "$why"
+    elif [ "$on" != "$boot" ]; then say gone restarted
     else say gone killed
     fi
   fi

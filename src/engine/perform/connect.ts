@@ -1,3 +1,4 @@
+import type { Target } from '../../connection/connection-pool.ts';
 import type { Connection } from '../../connection/connection.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import { makeOwnHostKey } from '../../connection/own-host-key.ts';
@@ -55,7 +56,7 @@ async function reach(machine: Machine, context: PerformContext, reaching: Reachi
   let pinned: string | null = null;
   const target = targetOf(machine, context, (hostKey) => (pinned = hostKey));
   const own = await persist(target, context, reaching, async (connection) => {
-    await answer(connection, { signal });
+    await answer(connection, target, { signal });
     return isGiven(machine) ? makeOwnHostKey(connection, { signal }) : null;
   });
   return own === null ? pinned : (await shows(own, machine, context, { signal })) ? own : pinned;
@@ -86,7 +87,7 @@ async function shows(
     connections.release(target.key);
     try {
       await connections.use({ ...target, access: { ...access, hostKey } }, { signal }, (connection) =>
-        answer(connection, { signal }),
+        answer(connection, target, { signal }),
       );
       return true;
     } catch (error) {
@@ -99,8 +100,12 @@ async function shows(
   return false;
 }
 
-async function answer(connection: Connection, cancel: Cancel): Promise<void> {
-  const { exitCode } = await connection.exec(':', cancel);
-  if (exitCode !== 0)
-    throw new ConnectionError('unreachable', `a no-op command ended with ${exitCode ?? 'a signal'}`);
+async function answer(connection: Connection, { access }: Target, cancel: Cancel): Promise<void> {
+  const { exitCode, stdout, stderr } = await connection.exec(':', cancel);
+  if (exitCode === 0) return;
+  const said = [stdout, stderr].map((bytes) => bytes.toString().trim()).find((text) => text !== '');
+  const user = access.kind === 'ssh' ? `the login user "${access.user}"` : 'it';
+  const end = exitCode === null ? 'it was killed' : `a no-op command ended with ${exitCode}`;
+  const why = (said ?? end).split('\n').at(-1) ?? '';
+  throw new ConnectionError('unreachable', `${user} has no usable shell there: ${why}`);
 }
