@@ -1,9 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import Docker from 'dockerode';
 import type { DockerLocation } from './docker-location.ts';
 
@@ -110,7 +112,19 @@ export function openDockerTransport({ address, certificates }: DockerLocation): 
   return {
     address,
     calls,
-    call: (call, { signal }) => dial(call, {}, signal),
+    // Read here, because the library waits for ever for the rest of an answer that broke off.
+    async call(call, { signal }) {
+      const answer = (await dial(call, { isStream: true }, signal)) as IncomingMessage;
+      let bytes;
+      try {
+        bytes = await buffer(answer);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw dockerError(error, address);
+      }
+      const isJson = answer.headers['content-type']?.includes('json') === true;
+      return isJson && bytes.length > 0 ? (JSON.parse(bytes.toString('utf8')) as unknown) : bytes;
+    },
     async converse(call, { signal }) {
       const stream = (await dial(call, { hijack: true, isStream: true }, signal)) as Duplex;
       if (signal.aborted) stream.on('error', () => undefined).destroy();
@@ -192,7 +206,7 @@ function dockerError(error: unknown, address: string): DockerError {
   }
   const told = (json as { readonly message?: unknown } | null | undefined)?.message;
   const message = typeof told === 'string' ? told : messageOf(error);
-  return new DockerError(message.trim().replace(/^Error response from daemon: /, ''), status, {
+  return new DockerError(message.trim().replace(/^\(HTTP code \d+\) unexpected - /, ''), status, {
     cause: error,
   });
 }

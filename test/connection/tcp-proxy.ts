@@ -17,10 +17,9 @@ export interface TcpProxy extends AsyncDisposable {
   onServerBytes: ((chunk: Buffer) => void) | undefined;
 }
 
-export async function startTcpProxy(target: {
-  readonly host: string;
-  readonly port: number;
-}): Promise<TcpProxy> {
+export async function startTcpProxy(
+  target: { readonly host: string; readonly port: number } | { readonly path: string },
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let accepted = 0;
   function join(from: Socket, to: Socket, tell: (chunk: Buffer) => void): void {
