@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ConnectionError } from '../../src/connection/connection.ts';
 import type { Connection } from '../../src/connection/connection.ts';
 import type { OpenOptions } from '../../src/connection/open-options.ts';
@@ -219,6 +219,94 @@ describe('createConnectionPool()', () => {
     );
     await idle();
     expect(there.pending).toHaveLength(3);
+    await there.settleAll();
+    await Promise.all(uses);
+  });
+
+  describe('with servers that bear few logins at once', () => {
+    function few(host: string, hostKey: string | null = null) {
+      const plain = target(host);
+      return { ...plain, access: { ...sshAccess(plain.access), hostKey, startups: 2 } };
+    }
+
+    it('begins no more than they bear where all may be one server, and others beside', async () => {
+      const there = operator();
+      await using pool = createConnectionPool({ open: there.open });
+      const targets = [1, 2, 3, 4, 5].map((n) => few(`some-${n}`));
+      const uses = [...targets, target('own-1'), target('own-2')].map((one) =>
+        pool.use(one, { signal: never }, () => Promise.resolve()),
+      );
+      await idle();
+      expect(there.pending.map(({ host }) => host).toSorted()).toEqual([
+        'own-1',
+        'own-2',
+        'some-1',
+        'some-2',
+      ]);
+      for (const { options } of there.pending) options.onHostKey('K');
+      await there.settleAll();
+      await Promise.all(uses);
+    });
+
+    it('takes those with one host key for one server, those with others for others', async () => {
+      const there = operator();
+      await using pool = createConnectionPool({ open: there.open });
+      const targets = ['K', 'L'].flatMap((key) => [1, 2, 3].map((n) => few(`${key}-${n}`, key)));
+      const uses = targets.map((one) => pool.use(one, { signal: never }, () => Promise.resolve()));
+      await idle();
+      expect(there.pending.map(({ host }) => host).toSorted()).toEqual(['K-1', 'K-2', 'L-1', 'L-2']);
+      await there.settleAll();
+      await Promise.all(uses);
+    });
+
+    it('begins more once they turn out to be several', async () => {
+      const there = operator();
+      await using pool = createConnectionPool({ open: there.open });
+      const uses = Array.from({ length: 9 }, (_, n) =>
+        pool.use(few(`some-${n}`), { signal: never }, () => Promise.resolve()),
+      );
+      await idle();
+      const [first, second] = there.pending.splice(0);
+      first?.options.onHostKey('K');
+      second?.options.onHostKey('L');
+      first?.settle();
+      second?.settle();
+      await idle();
+      expect(there.pending).toHaveLength(3);
+      await there.settleAll();
+      await Promise.all(uses);
+    });
+
+    it('lets nobody wait for one that does not answer for long', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      try {
+        const there = operator();
+        await using pool = createConnectionPool({ open: there.open });
+        const uses = [1, 2, 3].map((n) =>
+          pool.use(few(`some-${n}`), { signal: never }, () => Promise.resolve()),
+        );
+        await idle();
+        expect(there.pending).toHaveLength(2);
+        await vi.advanceTimersByTimeAsync(5_000);
+        await idle();
+        expect(there.pending).toHaveLength(3);
+        await there.settleAll();
+        await Promise.all(uses);
+      } finally {
+        vi.useRealTimers();
+      }
+    });
+  });
+
+  it('passes passwords on, or why there is none', async () => {
+    const there = operator();
+    await using pool = createConnectionPool({ open: there.open });
+    const told = [{ password: 'p' }, { noPassword: 'why' }];
+    const uses = told.map((more, n) =>
+      pool.use({ ...target(String(n)), ...more }, { signal: never }, () => Promise.resolve()),
+    );
+    await idle();
+    expect(there.pending.map(({ options }) => options)).toMatchObject(told);
     await there.settleAll();
     await Promise.all(uses);
   });
