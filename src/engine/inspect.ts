@@ -48,7 +48,7 @@ export async function inspect(
   const machines = [...state.machines.values()].filter(({ id }) => id !== null);
   const read = readOnce(readPlan);
   const older = await olderPlans(state, plan, read);
-  const providers = openProviders(wiring, plan, { olderPlans: older, places: state.scopes });
+  const providers = openProviders(wiring, plan, { olderPlans: older, places: state.scopes, state });
   const contexts = createContexts({
     wiring: quiet,
     plan,

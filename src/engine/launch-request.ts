@@ -4,6 +4,7 @@ import type { Service, TemplateTree } from '../plan/plan.ts';
 import type { Scope, Template } from '../plan/template.ts';
 import { render } from '../plan/template.ts';
 import type { LaunchRequest } from '../providers/provider.ts';
+import { hostName } from './colocation.ts';
 import { machineOf } from './perform/context.ts';
 import type { PlanContext } from './plan-context.ts';
 import { tagsOf } from './tags.ts';
@@ -27,15 +28,27 @@ export function launchRequest(
     service: service.name,
     image: renderImage(service.image, scope),
     directory: service.imageDirectory,
-    options:
-      typeof options === 'object' && options !== null && !Array.isArray(options)
+    options: {
+      ...(typeof options === 'object' && !Array.isArray(options)
         ? (options as LaunchRequest['options'])
-        : {},
+        : {}),
+      ...shareIn(service, machines, context),
+    },
     labels,
     tags: tagsOf(state, context.wiring),
     handsHostKey: service.hostKeyByProvider,
     resolved: null,
   };
+}
+
+/** The machine that a colocated one shares, and the instance behind it: another one is another machine to be told of. */
+function shareIn(
+  service: Service,
+  [first]: readonly string[],
+  { journal: { state } }: PlanContext,
+): Readonly<Record<string, Json>> {
+  const on = hostName(service, state.machines.get(first ?? '')?.index ?? 0);
+  return on === null ? {} : { on, instance: state.machines.get(on)?.id ?? null };
 }
 
 /** A query for an image is handed over as JSON: `{"owner":…,"name":…}`. */

@@ -1,7 +1,7 @@
 import type { Machine } from '../machine.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { LeavingTally } from '../state/tally.ts';
-import { isPresent, needsTeardown } from '../state/tally.ts';
+import { guestsOf, isPresent, leavingGroup, needsTeardown } from '../state/tally.ts';
 import type { Reconciliation, Situation } from './situation.ts';
 import { terminations } from './situation.ts';
 import { batchSubject, machineSubject } from './step.ts';
@@ -39,12 +39,15 @@ function talliesOf(who: Leavers, state: DeploymentState): ReadonlyMap<string, Le
   return who === 'all' ? state.tallies.leaving : state.tallies.unwanted;
 }
 
-/** The level that leaves next: those that the plan no longer has, then the plan's in reverse order. */
+/** The group that leaves next: those of levels that the plan no longer has, then the plan's in reverse order. */
 function highestLevel(who: Leavers, state: DeploymentState): string | undefined {
   const tallies = talliesOf(who, state);
-  const order = (state.plan?.levels ?? []).map(({ name }) => name).reverse();
+  const order = (state.plan?.levels ?? []).flatMap(({ name }) => [name, guestsOf(name)]).reverse();
   const known = new Set(order);
-  const removed = [...tallies.keys()].filter((name) => !known.has(name));
+  const isGuests = (group: string): number => (group.endsWith(guestsOf('')) ? 0 : 1);
+  const removed = [...tallies.keys()]
+    .filter((group) => !known.has(group))
+    .sort((a, b) => isGuests(a) - isGuests(b));
   return [...removed, ...order].find((name) => (tallies.get(name)?.present ?? 0) > 0);
 }
 
@@ -83,7 +86,7 @@ function leaversToLookAt(level: string, who: Leavers, { state, look }: Situation
   for (const name of look.machines) {
     const machine = state.machines.get(name);
     if (machine === undefined) continue;
-    if (machine.level !== level || !isLeaver(machine, who)) return leaversOf(level, who, state);
+    if (leavingGroup(machine) !== level || !isLeaver(machine, who)) return leaversOf(level, who, state);
     machines.push(machine);
   }
   return machines;
@@ -91,5 +94,5 @@ function leaversToLookAt(level: string, who: Leavers, { state, look }: Situation
 
 function* leaversOf(level: string, who: Leavers, state: DeploymentState): Iterable<Machine> {
   for (const machine of state.machines.values())
-    if (machine.level === level && isLeaver(machine, who)) yield machine;
+    if (leavingGroup(machine) === level && isLeaver(machine, who)) yield machine;
 }

@@ -14,7 +14,7 @@ import { tagsOf } from './tags.ts';
 /** Asks every provider for the problems that can be seen before a launch. Throws `OperationError` with all of them. */
 export async function check({ providers, context, journal, signal }: Running, plan: Plan): Promise<void> {
   const previews = new Map<string, LaunchPreview[]>();
-  for (const service of servicesOf(plan)) {
+  for (const service of servicesOf(plan).filter(({ colocate }) => colocate === null)) {
     const unlaunched = unlaunchedOf(service, journal.state);
     const [first] = unlaunched;
     if (first === undefined) continue;
@@ -41,7 +41,7 @@ function unlaunchedOf({ name, count }: Service, { machines }: DeploymentState): 
 
 /** What machines need beside themselves; recorded first, so that the way down removes it whatever happens. */
 export async function prepare(running: Running, plan: Plan): Promise<void> {
-  const services = servicesOf(plan).filter(({ count }) => count.max > 0);
+  const services = servicesOf(plan).filter(({ count, colocate }) => count.max > 0 && colocate === null);
   for (const provider of new Set(services.map((service) => service.provider))) {
     const requests = services
       .filter((service) => service.provider === provider)
@@ -57,7 +57,7 @@ export async function prepare(running: Running, plan: Plan): Promise<void> {
 export async function prepareTeardowns(running: Running, plan: Plan): Promise<void> {
   const there = providersOf(running.journal.state);
   const services = servicesOf(plan).filter(
-    ({ provider, teardown }) => teardown !== null && there.has(provider),
+    ({ provider, teardown, colocate }) => teardown !== null && colocate === null && there.has(provider),
   );
   for (const provider of new Set(services.map((service) => service.provider))) {
     // The way down asks for inputs of teardown scripts only, so that some may be missing.

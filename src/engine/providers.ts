@@ -1,6 +1,8 @@
+import { isShared } from '../colocation.ts';
 import type { Plan, ProviderConfig } from '../plan/plan.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
+import { createColocation } from './colocation.ts';
 import type { Wiring } from './operation.ts';
 
 /** The providers of one operation, each opened once. */
@@ -31,11 +33,14 @@ export function openProviders(
   const plans = [plan, ...olderPlans];
   /** Machines that were there at some time of the operation, by provider. */
   const seen = new Map<string, Set<string>>();
+  async function openOne(name: string): Promise<Provider> {
+    if (isShared(name) && state !== undefined) return createColocation(state);
+    return await wiring.provider(configOf(name, plans), places?.get(name) ?? null);
+  }
+
   return {
     async open(names) {
-      for (const name of names)
-        if (!opened.has(name))
-          opened.set(name, await wiring.provider(configOf(name, plans), places?.get(name) ?? null));
+      for (const name of names) if (!opened.has(name)) opened.set(name, await openOne(name));
       look();
     },
     get(name) {

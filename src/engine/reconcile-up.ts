@@ -2,6 +2,7 @@ import type { Machine } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { allReached, needsTeardown, openLevel } from '../state/tally.ts';
+import { guestsOn, hostOf } from './colocation.ts';
 import { leave } from './leave.ts';
 import { isBeingRevised, isRevised, revise } from './revise.ts';
 import type { Reconciliation, Situation } from './situation.ts';
@@ -25,8 +26,9 @@ export function reconcileUp(plan: Plan, situation: Situation): Reconciliation {
       const service = services.get(machine.service);
       if (service === undefined || busy.has(machineSubject(machine.name)) || isBeingRevised(machine, out))
         continue;
-      if (machine.stage === 'none' && isDue(machine, situation.now, out)) collect(unlaunched, machine);
-      else next(machine, service, situation, out);
+      if (machine.stage === 'none' && isDue(machine, situation.now, out)) {
+        if (mayBegin(machine, service, situation, out)) collect(unlaunched, machine);
+      } else next(machine, service, situation, out);
     }
     for (const [name, machines] of unlaunched) {
       const service = services.get(name);
@@ -57,6 +59,11 @@ function machinesToLookAt(
     if (machine.level !== level) return machinesOf(services, state);
     machines.set(name, machine);
     touched.add(machine.service);
+    for (const service of services.values())
+      for (const guest of guestsOn(machine, service)) {
+        const found = state.machines.get(guest);
+        if (found !== undefined) machines.set(guest, found);
+      }
   }
   // Whether more of a service's machines are asked for depends on what became of the others.
   for (const service of touched) {
@@ -82,6 +89,25 @@ function* machinesOf(services: ReadonlyMap<string, Service>, state: DeploymentSt
       if (machine !== undefined) yield machine;
     }
   }
+}
+
+/** A colocated machine begins when the machine that it shares is ready, and not at all when that was given up. */
+function mayBegin(machine: Machine, service: Service, { state }: Situation, out: Reconciliation): boolean {
+  const host = hostOf(machine, service, state);
+  if (host === null || host.stage === 'ready') return true;
+  if (host.gaveUp) out.decide.push({ kind: 'give-up', machine: machine.name, failure: hostless(host.name) });
+  return false;
+}
+
+function hostless(host: string) {
+  return {
+    step: 'launch',
+    reason: 'refused',
+    message: `Cannot launch: machine "${host}", which it shares, is not ready`,
+    exitCode: null,
+    logTail: [],
+    logPath: null,
+  } as const;
 }
 
 /** The step that is due on a machine that was asked for. */
@@ -189,8 +215,10 @@ function request(
   const tally = situation.state.tallies.services.get(service.name);
   const asking = [...(tally?.unlaunched ?? [])].filter((name) => situation.busy.has(machineSubject(name)));
   const open = (tally?.requested ?? 0) + asking.length;
-  let needed = service.count.min - (tally?.launched ?? 0) - open;
-  if (needed > (tally?.unlaunched.size ?? 0) - asking.length) {
+  // Shares are not had or refused together.
+  let needed =
+    service.colocate === null ? service.count.min - (tally?.launched ?? 0) - open : machines.length;
+  if (service.colocate === null && needed > (tally?.unlaunched.size ?? 0) - asking.length) {
     for (const { name } of sorted)
       out.decide.push({ kind: 'give-up', machine: name, failure: noMinimum(service) });
     return;

@@ -52,8 +52,8 @@ export function createRevisionBook(plan: Plan): RevisionBook {
       if (waiting?.size === 0) pending.delete(service);
     },
     replaced(service) {
-      for (const { name, peers } of services)
-        if (peers.includes(service) && !unseen.has(name)) checkAgain(name);
+      for (const { name, peers, colocate } of services)
+        if ((peers.includes(service) || colocate?.service === service) && !unseen.has(name)) checkAgain(name);
     },
   };
 }

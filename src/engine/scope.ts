@@ -1,3 +1,4 @@
+import { declaredProvider, instanceOf } from '../colocation.ts';
 import type { Scalar } from '../json.ts';
 import type { Machine } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
@@ -87,8 +88,8 @@ export function builtIn(machine: Machine): Attributes {
     index: machine.index,
     service: machine.service,
     level: machine.level,
-    provider: machine.provider,
-    id: machine.id,
+    provider: declaredProvider(machine.provider),
+    id: machine.id === null ? null : instanceOf(machine.id),
     hostname: machine.addresses?.hostname ?? null,
     address: machine.addresses?.address ?? null,
     privateIp: machine.addresses?.privateIp ?? null,

@@ -46,6 +46,8 @@ export interface DraftService {
   readonly levelIndex: number;
   /** Its keys with defaults merged; without nulls. */
   readonly keys: MapNode;
+  /** Its keys as they are written in it. */
+  readonly own: MapNode;
   readonly outputs: readonly DraftOutput[];
 }
 

@@ -33,7 +33,7 @@ export function readLevels(library: Library, plan: Node, problems: Problem[]): R
         value.kind === 'map' ? value : { kind: 'map', place: value.place, entries: new Map() };
       const keys = mergeDefaults(defaults, own);
       const outputs = declaredOutputs(keys.entries.get('outputs')?.value);
-      return { name: key, place: keyPlace, level: level.name, levelIndex: level.index, keys, outputs };
+      return { name: key, place: keyPlace, level: level.name, levelIndex: level.index, keys, own, outputs };
     });
     levels.push({ ...level, services });
   }

@@ -52,8 +52,10 @@ export interface Service {
   readonly name: string;
   readonly level: string;
   readonly levelIndex: number;
-  /** A name of `Plan.providers`. */
+  /** A name of `Plan.providers`; of colocated services `sharedProvider` of that. */
   readonly provider: string;
+  /** The service whose machines it shares, and how many there are: machine i is on its machine i modulo `count`. */
+  readonly colocate: { readonly service: string; readonly count: number } | null;
   readonly count: { readonly min: number; readonly max: number };
   /** In the provider's own terms; null: the provider's default. */
   readonly image: Template | ImageQuery | null;

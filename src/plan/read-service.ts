@@ -73,6 +73,7 @@ export function readService(reading: Reading, draft: DraftService): Service {
     update: readUpdate(reading, key('update'), count.max),
     launchesOneByOne: isPerMachine,
     hostKeyByProvider: hostKey === undefined || isPerMachine,
+    colocate: null,
     peers: [],
   };
 }

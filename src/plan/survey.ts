@@ -1,4 +1,5 @@
 import { inputsUsed, providerUses, useProblems } from './checks.ts';
+import { colocate } from './colocate.ts';
 import { templateOf } from './compiled.ts';
 import type { Problem } from './diagnostic.ts';
 import type { Draft } from './draft.ts';
@@ -42,7 +43,10 @@ export function surveyPlan(draft: Draft, reading: Reading, check: 'all' | 'sourc
     });
     return { name: level.name, index: level.index, services };
   });
-  return { levels, problems: [...reading.problems, ...problems], used: inputsUsed(draft, nodes) };
+  const colocated = colocate(draft, levels);
+  problems.push(...(check === 'all' ? colocated.problems : []));
+  const found = [...reading.problems, ...problems];
+  return { levels: colocated.levels, problems: found, used: inputsUsed(draft, nodes) };
 }
 
 /** False for options of another type of provider than the one in use. */

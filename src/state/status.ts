@@ -1,3 +1,4 @@
+import { declaredProvider, instanceOf } from '../colocation.ts';
 import type { OperationKind, Outcome, ServiceRecord } from '../fact.ts';
 import type { Failure } from '../failure.ts';
 import type { Machine, MachineState } from '../machine.ts';
@@ -145,8 +146,8 @@ function machineStatus(machine: Machine, paths: StatusPaths): MachineStatus {
     name,
     index,
     state: machineState(machine),
-    provider,
-    id,
+    provider: declaredProvider(provider),
+    id: id === null ? null : instanceOf(id),
     hostname: addresses?.hostname ?? null,
     address: addresses?.address ?? null,
     privateIp: addresses?.privateIp ?? null,

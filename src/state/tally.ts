@@ -1,3 +1,4 @@
+import { isShared } from '../colocation.ts';
 import type { PlanRecord } from '../fact.ts';
 import type { Machine } from '../machine.ts';
 
@@ -6,7 +7,7 @@ export interface Tallies {
   readonly services: Map<string, ServiceTally>;
   /** In level order. */
   levels: readonly LevelTally[];
-  /** The way down, by level name; also levels that the plan no longer has. */
+  /** The way down, by the group that goes together; also of levels that the plan no longer has. */
   readonly leaving: Map<string, LeavingTally>;
   /** The part of it that the plan does not ask for any more. */
   readonly unwanted: Map<string, LeavingTally>;
@@ -148,12 +149,23 @@ function countLeaving(tallies: Tallies, machine: Machine | undefined, by: 1 | -1
 }
 
 function countLeaver(tallies: Map<string, LeavingTally>, machine: Machine, by: 1 | -1): void {
-  let tally = tallies.get(machine.level);
-  if (tally === undefined) tallies.set(machine.level, (tally = { present: 0, untorn: 0, staying: 0 }));
+  const group = leavingGroup(machine);
+  let tally = tallies.get(group);
+  if (tally === undefined) tallies.set(group, (tally = { present: 0, untorn: 0, staying: 0 }));
   tally.present += by;
   if (needsTeardown(machine)) tally.untorn += by;
   if (machine.stage !== 'leaving') tally.staying += by;
-  if (tally.present === 0) tallies.delete(machine.level);
+  if (tally.present === 0) tallies.delete(group);
+}
+
+/** Machines of a level that go at the same time: those that share others' go before these. */
+export function leavingGroup({ level, provider }: Pick<Machine, 'level' | 'provider'>): string {
+  return isShared(provider) ? guestsOf(level) : level;
+}
+
+/** The group of a level's machines that share others'. */
+export function guestsOf(level: string): string {
+  return `${level}/`;
 }
 
 /** Not gone, and not a machine whose end was given up in this operation. */

@@ -1,3 +1,4 @@
+import { declaredProvider, instanceOf } from '../../colocation.ts';
 import { OperationError, UsageError } from '../../errors.ts';
 import type { Machine } from '../../machine.ts';
 import { MASK, isSensitive, reveal } from '../../sensitive.ts';
@@ -84,8 +85,8 @@ function valuesOf(machine: Machine, revealed: boolean): Values {
     index,
     service,
     level,
-    provider,
-    id,
+    provider: declaredProvider(provider),
+    id: id === null ? null : instanceOf(id),
     hostname: addresses?.hostname ?? null,
     address: addresses?.address ?? null,
     privateIp: addresses?.privateIp ?? null,

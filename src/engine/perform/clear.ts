@@ -1,3 +1,4 @@
+import { instanceOf } from '../../colocation.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import type { Target } from '../../connection/connection-pool.ts';
 import type { Instance, Machine } from '../../machine.ts';
@@ -54,6 +55,7 @@ async function clearOne(
   cancel: Cancel,
 ): Promise<string | null> {
   const tenant = tenantOf(id, context);
+  if (seen?.state === 'terminated' || seen?.state === 'unknown') return null;
   const target = tenant && targetOf(tenant, seen, context);
   if (tenant === null || target === null) return null;
   const { machine } = tenant;
@@ -83,8 +85,13 @@ function targetOf(
   context: PerformContext,
 ): Target | null {
   const password = passwordOf(machine, context);
-  if (machine.id === id && machine.access !== null) return { key: id, access: machine.access, ...password };
+  if (machine.id === id && machine.access !== null)
+    return { key: instanceOf(id), access: machine.access, ...password };
   if (seen?.access == null || seen.addresses === null) return null;
   const { access, addresses } = seen;
-  return { key: id, access: accessOf({ access, addresses, pinned: null }, machine, context), ...password };
+  return {
+    key: instanceOf(id),
+    access: accessOf({ access, addresses, pinned: null }, machine, context),
+    ...password,
+  };
 }

@@ -1,3 +1,4 @@
+import { instanceOf } from '../../colocation.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import type { FactBody } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
@@ -122,5 +123,5 @@ function releaseWhenIdle(
 ): void {
   const isIdle = step === 'verify' || step === 'teardown' || facts.some(({ type }) => type === 'step-failed');
   const { id } = machineOf(context.journal, name);
-  if (isIdle && id !== null) context.wiring.connections.release(id);
+  if (isIdle && id !== null) context.wiring.connections.release(instanceOf(id));
 }

@@ -6,6 +6,7 @@ import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { scriptInput } from './script-input.ts';
 import { supervise } from './supervise.ts';
+import { LostError } from './use-connection.ts';
 
 /** Runs the teardown script of a machine, after whatever is left of its bootstrap was stopped. */
 export async function teardown(
@@ -68,6 +69,10 @@ async function run(work: Work, context: PerformContext, cancel: Cancel): Promise
     const end = await supervise(supervised, machine, context, cancel);
     return end.kind === 'failed' ? end.failure : null;
   } catch (error) {
+    if (error instanceof LostError) {
+      context.tell({ type: 'warning', message: `Machine "${name}" is not torn down: ${error.message}` });
+      return null;
+    }
     if (!(error instanceof ConnectionError)) throw error;
     return failureOf('teardown', error.problem === 'host-key' ? 'host-key' : 'unreachable', error.message);
   }

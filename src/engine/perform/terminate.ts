@@ -1,3 +1,4 @@
+import { instanceOf } from '../../colocation.ts';
 import type { FactBody } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
 import type { Instance } from '../../machine.ts';
@@ -24,7 +25,7 @@ export async function terminate(
   const timeout = Math.max(...ids.map((id) => timeoutOf(id, context)));
   for (const id of ids) {
     const machine = machineBehind(id, context);
-    context.wiring.connections.release(id);
+    context.wiring.connections.release(instanceOf(id));
     if (machine !== null)
       context.tell({
         type: 'step-began',

@@ -1,3 +1,4 @@
+import { instanceOf } from '../../colocation.ts';
 import type { Connection } from '../../connection/connection.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import type { Target } from '../../connection/connection-pool.ts';
@@ -28,7 +29,7 @@ export function targetOf(
   if (id === null || access === null)
     throw new Error(`Machine "${machine.name}" cannot be reached yet. This is a bug in plan.`);
   const password = access.kind === 'ssh' ? passwordOf(machine, context) : {};
-  return { key: id, access, ...password, ...(onHostKey === undefined ? {} : { onHostKey }) };
+  return { key: instanceOf(id), access, ...password, ...(onHostKey === undefined ? {} : { onHostKey }) };
 }
 
 export interface Persistence {
