@@ -123,7 +123,10 @@ async function tunnel(
   async function closeAsItEnded(): Promise<void> {
     try {
       // A peer that ends at once may do so before the program says anything.
-      settle?.((await exitCode(id, NEVER)) === 0 ? 'connected' : 'over');
+      const code = await exitCode(id, NEVER);
+      const failure = lost();
+      if (failure !== undefined) throw failure;
+      settle?.(code === 0 ? 'connected' : 'over');
       stream.once('end', () => stream.destroy());
       stream.push(null);
     } catch (error) {

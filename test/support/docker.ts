@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
@@ -148,7 +149,7 @@ async function ask(
   const headers =
     body === undefined ? {} : { 'content-type': isStream ? 'application/x-tar' : 'application/json' };
   const sent = request({ socketPath, method, path, headers, agent: false });
-  const answered = once(sent, 'response') as Promise<[import('node:http').IncomingMessage]>;
+  const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
   if (isStream) body.pipe(sent);
   else sent.end(body === undefined ? undefined : JSON.stringify(body));
   const [answer] = await answered;
