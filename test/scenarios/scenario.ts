@@ -30,6 +30,9 @@ export interface Scenario extends AsyncDisposable {
   killHost(): Promise<void>;
 }
 
+/** Address of this computer, on which anybody may listen. */
+const HERE = '127.0.0.1';
+
 /** A scenario that ends with the test: all that is live goes down, and no trace may be left. */
 export async function scenario(files: Readonly<Record<string, string>> = {}): Promise<Scenario> {
   const opened = await openScenario(files);
@@ -58,7 +61,7 @@ export async function openScenario(files: Readonly<Record<string, string>> = {})
   async function status(name: string): Promise<StatusDocument> {
     const ran = await run(['status', name, '--json']);
     const document = JSON.parse(ran.stdout) as StatusDocument;
-    for (const { address } of machinesOf(document)) if (address !== null) addresses.add(address);
+    for (const { address } of machinesOf(document)) if (address !== null && address !== HERE) addresses.add(address);
     return document;
   }
 
