@@ -91,7 +91,7 @@ function planOf(levels: readonly (readonly Drawn[])[]): Plan {
           attempts: { launch: 2, bootstrap: 2 },
           launchesOneByOne: false,
           colocate: null,
-    hostKeyByProvider: true,
+          hostKeyByProvider: true,
           repair: { attempts: 2 },
           update: null,
           peers: hasPeers ? [`s${index}x0`] : [],

@@ -61,7 +61,8 @@ export async function openScenario(files: Readonly<Record<string, string>> = {})
   async function status(name: string): Promise<StatusDocument> {
     const ran = await run(['status', name, '--json']);
     const document = JSON.parse(ran.stdout) as StatusDocument;
-    for (const { address } of machinesOf(document)) if (address !== null && address !== HERE) addresses.add(address);
+    for (const { address } of machinesOf(document))
+      if (address !== null && address !== HERE) addresses.add(address);
     return document;
   }
 
