@@ -105,6 +105,7 @@ describe('gcTargets()', () => {
     const keyed = local.replaceAll('local', 'keyed');
     expect(shown(found)).toEqual([
       `local | local | - | - | ${local}`,
+      `operator | operator | - | - | ${local.replaceAll('local', 'operator')}`,
       'cloud | ec2 | us-west-2 | account 1 | u-one west, u-two west',
       'west | ec2 | us-west-2 | account 2 | u-three west',
       `keyed | ec2 | us-west-2 | - | ${keyed}`,
@@ -121,7 +122,7 @@ describe('gcTargets()', () => {
       },
     );
     expect(found.problems).toEqual([]);
-    expect(shown(found).slice(1)).toEqual([
+    expect(shown(found).slice(2)).toEqual([
       'west | ec2 | eu-west-1 | - | ',
       'keyed | ec2 | us-west-2 | - | ',
       'cloud | ec2 | us-west-2 | - | ',
