@@ -15,6 +15,7 @@ import type { Access, SshAccess } from '../../src/machine.ts';
 import { sshAccess } from '../support/ssh-access.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
+import { describeWhere, itWhere } from '../support/applying.ts';
 
 /** A machine that can be reached; by SSH: its host key is known. */
 export interface ReachableMachine extends AsyncDisposable {
@@ -106,7 +107,7 @@ export function connectionContract(
         }
       });
 
-      it.skipIf(!overSsh)('misses nothing when a whole answer comes in one packet', async () => {
+      itWhere(overSsh)('misses nothing when a whole answer comes in one packet', async () => {
         proxy.gather = 40;
         const result = await run('echo all; exit 6');
         proxy.gather = 0;
@@ -316,7 +317,7 @@ export function connectionContract(
     });
 
     describe('a connection that breaks', () => {
-      it.skipIf(lacks.has('cut'))(
+      itWhere(!lacks.has('cut'))(
         'rejects everything that is under way, and everything after, as lost',
         async () => {
           let lost = 0;
@@ -363,7 +364,7 @@ export function connectionContract(
       });
     });
 
-    describe.skipIf(!overSsh)('opening by SSH', () => {
+    describeWhere(overSsh)('opening by SSH', () => {
       it('tells the host key when none was known, and nothing otherwise', async () => {
         const told: string[] = [];
         const onHostKey = (hostKey: string) => told.push(hostKey);

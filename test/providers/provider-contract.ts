@@ -9,6 +9,7 @@ import type {
   Provider,
   Tags,
 } from '../../src/providers/provider.ts';
+import { itWhere } from '../support/applying.ts';
 
 /** What a provider's test tells the contract suite. */
 export interface ContractSubject {
@@ -125,7 +126,7 @@ export function testProviderContract(
       await end(ids);
     });
 
-    it.skipIf(lacks.has('tokens'))(
+    itWhere(!lacks.has('tokens'))(
       'launches nothing twice under one token, asked again or at the same time',
       async () => {
         const [first, again] = await Promise.all([launch('repeat', 2), launch('repeat', 2)]);
@@ -136,7 +137,7 @@ export function testProviderContract(
       },
     );
 
-    it.skipIf(lacks.has('tokens'))('lets another command adopt a batch by its token', async () => {
+    itWhere(!lacks.has('tokens'))('lets another command adopt a batch by its token', async () => {
       const ids = await launch('adopt', 2);
       const another = await subject.openAnother();
       const answer = await another.launch(await batchOf('adopt', 2), cancel);
