@@ -8,7 +8,8 @@ import type { Cancel, PerformContext } from './context.ts';
 import { baseOf, messageOf } from './context.ts';
 import { accessOf } from './machine-access.ts';
 import { passwordOf } from './password.ts';
-import { persist, within } from './use-connection.ts';
+import { within } from '../limit.ts';
+import { persist } from './use-connection.ts';
 
 /**
  * Removes what the deployment has put on machines that stay when it goes. Answers, by id, why something is left.
