@@ -4,9 +4,11 @@ import type { Service, TemplateTree } from '../plan/plan.ts';
 import type { Scope, Template } from '../plan/template.ts';
 import { render } from '../plan/template.ts';
 import type { LaunchRequest } from '../providers/provider.ts';
+import { parsePort } from '../ssh-options.ts';
 import { hostName } from './colocation.ts';
 import { machineOf } from './perform/context.ts';
 import type { PlanContext } from './plan-context.ts';
+import { rendered } from './rendered.ts';
 import { tagsOf } from './tags.ts';
 
 /** What a service asks of its provider for these machines. Throws `TemplateError`. */
@@ -37,6 +39,7 @@ export function launchRequest(
     labels,
     tags: tagsOf(state, context.wiring),
     handsHostKey: service.hostKeyByProvider,
+    ...sshPortsOf(service, machines, context),
     resolved: null,
   };
 }
@@ -49,6 +52,22 @@ function shareIn(
 ): Readonly<Record<string, Json>> {
   const on = hostName(service, state.machines.get(first ?? '')?.index ?? 0);
   return on === null ? {} : { on, instance: state.machines.get(on)?.id ?? null };
+}
+
+/** The port may be told by machines that are not there yet, and whoever connects says so when it is none. */
+function sshPortsOf(
+  service: Service,
+  machines: readonly string[],
+  { journal: { state }, scopes }: PlanContext,
+): Pick<LaunchRequest, 'sshPorts'> {
+  const { port } = service.ssh;
+  if (port === undefined) return {};
+  const ports = machines.flatMap((name) => {
+    const machine = state.machines.get(name);
+    if (typeof port === 'number' || machine === undefined) return typeof port === 'number' ? [port] : [];
+    return parsePort(rendered(() => render(port, scopes.connect(service, machine))) ?? '') ?? [];
+  });
+  return { sshPorts: [...new Set(ports)] };
 }
 
 /** A query for an image is handed over as JSON: `{"owner":…,"name":…}`. */

@@ -29,6 +29,8 @@ export interface LaunchRequest {
   readonly tags: Tags;
   /** True when the provider is to give the machines a host key that is known before they are reached, if it can. */
   readonly handsHostKey: boolean;
+  /** Where the plan says that sshd listens on these machines; absent: it does not say. */
+  readonly sshPorts?: readonly number[];
   /** What `resolve` made of it: all that the call says, in the provider's own terms; null before. */
   readonly resolved: Json;
 }

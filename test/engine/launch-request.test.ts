@@ -41,3 +41,10 @@ it('machines whose host key is their own are launched one by one', async () => {
   await harness.up(await harness.plan(CLOUD.replace('provider: west', keys)));
   expect(harness.cloud.calls.launch).toBe(3);
 });
+
+it('a request says where sshd listens on its machines', async () => {
+  await using harness = await createHarness();
+  const ports = 'provider: west\n        count: 2\n        ssh: { port: "22{{self.index}}2" }';
+  await harness.up(await harness.plan(CLOUD.replace('provider: west', ports)));
+  expect(harness.cloud.instances[0]?.request.sshPorts).toEqual([2202, 2212]);
+});

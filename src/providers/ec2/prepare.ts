@@ -29,19 +29,21 @@ export async function prepare(
   cancel: Cancel,
 ): Promise<string> {
   await account.mustOwn(cancel);
-  const options = requests.flatMap((request) => {
+  const wanted = requests.flatMap((request) => {
     const read = readOptions(request);
-    return read.kind === 'options' ? [read.options] : [];
+    return read.kind === 'options' ? [{ ...read.options, sshPorts: request.sshPorts ?? [] }] : [];
   });
-  if (options.some(({ keyName }) => keyName === null))
+  if (wanted.some(({ keyName }) => keyName === null))
     await ensureMadeKeyPair({ api, stateDirectory, clock }, tags, cancel);
-  const vpcs = new Set<string | null>();
-  for (const { securityGroupIds, subnetIds } of options) {
+  const portsOf = new Map<string | null, Set<number>>();
+  for (const { securityGroupIds, subnetIds, sshPorts } of wanted) {
     if (securityGroupIds !== null) continue;
-    for (const subnetId of subnetIds.length === 0 ? [null] : subnetIds)
-      vpcs.add(await networks.vpcOf(subnetId, cancel));
+    for (const subnetId of subnetIds.length === 0 ? [null] : subnetIds) {
+      const vpc = await networks.vpcOf(subnetId, cancel);
+      portsOf.set(vpc, new Set([...(portsOf.get(vpc) ?? []), ...sshPorts]));
+    }
   }
-  for (const vpc of vpcs) await groups.ensure(tags, vpc, cancel);
+  for (const [vpc, ports] of portsOf) await groups.ensure(tags, { vpcId: vpc, ports: [...ports] }, cancel);
   return formatPlace({ ...configuredPlace(config), account: await account.number(cancel) });
 }
 
@@ -49,7 +51,7 @@ export async function prepare(
 export function madeThings({ networks, groups }: Pick<PrepareParts, 'networks' | 'groups'>): MadeThings {
   return {
     keyName: madeName,
-    groupOf: async (tags, subnetId, cancel) =>
-      groups.ensure(tags, await networks.vpcOf(subnetId, cancel), cancel),
+    groupOf: async ({ tags, sshPorts: ports = [] }, subnetId, cancel) =>
+      groups.ensure(tags, { vpcId: await networks.vpcOf(subnetId, cancel), ports }, cancel),
   };
 }

@@ -43,9 +43,8 @@ export function createResolver({ api, made, alternatives }: ResolverParts): Reso
     if (found.kind === 'problem') return refused(found);
     const all = alternativesOf(options.instanceTypes, options.subnetIds);
     const alternative = alternatives.next(choiceOf(request, all));
-    const { tags } = request;
-    const keyName = options.keyName ?? made.keyName(tags);
-    const groupIds = options.securityGroupIds ?? [await made.groupOf(tags, alternative.subnetId, cancel)];
+    const keyName = options.keyName ?? made.keyName(request.tags);
+    const groupIds = options.securityGroupIds ?? [await made.groupOf(request, alternative.subnetId, cancel)];
     const hostKey = request.handsHostKey ? batchHostKey() : null;
     const userData = combineUserData({ own: options.userData, hostKey });
     if (userData.kind === 'problem') return refused(userData);

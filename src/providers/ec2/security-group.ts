@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Cancel, Tags } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import type { Ec2Api, Ec2SecurityGroup } from './api.ts';
+import type { Ec2Api, Ec2SecurityGroup, IngressRule } from './api.ts';
 import type { Ec2Config } from './config.ts';
 import { madeName } from './made-names.ts';
 import { operatorAddress } from './operator-address.ts';
@@ -18,13 +18,20 @@ type Groups = Pick<Ec2Api, 'describeSecurityGroups' | 'createSecurityGroup' | 'a
 /** The security groups of deployments that name none: one in each network they use. */
 export interface MadeGroups {
   /**
-   * Id of the deployment's group in a VPC; null: in a cloud without VPCs. It is made where it is missing, and admits SSH
-   * from where the configuration says, else from the operator's address, and everything from the group itself; once in
-   * this object's life. Rejects with `ProviderError` when a group of that name is somebody else's.
+   * Id of the deployment's group in a VPC. It is made where it is missing, and admits SSH from where the configuration
+   * says, else from the operator's address, and everything from the group itself; once in this object's life. Rejects
+   * with `ProviderError` when a group of that name is somebody else's.
    */
-  ensure(tags: Tags, vpcId: string | null, cancel: Cancel): Promise<string>;
+  ensure(tags: Tags, wanted: WantedGroup, cancel: Cancel): Promise<string>;
   /** To be told before a deployment's groups are removed: what is wanted afterwards is made again. */
   forget(tags: Tags): void;
+}
+
+export interface WantedGroup {
+  /** Null: in a cloud without VPCs. */
+  readonly vpcId: string | null;
+  /** Where sshd listens beside its usual port. */
+  readonly ports: readonly number[];
 }
 
 export interface MadeGroupsParts {
@@ -37,6 +44,7 @@ export interface MadeGroupsParts {
 
 export function createMadeGroups({ api, config, clock, operator }: MadeGroupsParts): MadeGroups {
   const made = new Map<string, Promise<string>>();
+  const admitted = new Map<string, Promise<void>>();
 
   async function blocks(cancel: Cancel): Promise<readonly string[]> {
     if (config.sshFrom.length > 0) return config.sshFrom;
@@ -52,31 +60,48 @@ export function createMadeGroups({ api, config, clock, operator }: MadeGroupsPar
       () => findOrCreate(api, tags, vpcId, cancel),
       cancel,
     );
-    const rules = [
-      { kind: 'all-from-group', groupId } as const,
-      ...from.map((cidr) => ({ kind: 'tcp', port: SSH_PORT, cidr }) as const),
-    ];
-    const authorize = (): Promise<void> => api.authorizeIngress(groupId, rules, cancel);
-    await repeatWhile(['InvalidGroup.NotFound'], CONSISTENCY_LIMIT, clock, authorize, cancel);
+    await authorize(groupId, [{ kind: 'all-from-group', groupId }, ...sshFrom(from, SSH_PORT)], cancel);
     return groupId;
   }
 
+  async function admit(groupId: string, port: number, cancel: Cancel): Promise<void> {
+    await authorize(groupId, sshFrom(await blocks(cancel), port), cancel);
+  }
+
+  async function authorize(groupId: string, rules: readonly IngressRule[], cancel: Cancel): Promise<void> {
+    const add = (): Promise<void> => api.authorizeIngress(groupId, rules, cancel);
+    await repeatWhile(['InvalidGroup.NotFound'], CONSISTENCY_LIMIT, clock, add, cancel);
+  }
+
   return {
-    async ensure(tags, vpcId, cancel) {
+    async ensure(tags, { vpcId, ports }, cancel) {
       const key = `${tags.uuid} ${vpcId ?? ''}`;
-      const making = made.get(key) ?? make(tags, vpcId, cancel);
-      made.set(key, making);
-      try {
-        return await making;
-      } catch (error) {
-        made.delete(key);
-        throw error;
-      }
+      const groupId = await once(made, key, () => make(tags, vpcId, cancel));
+      for (const port of ports)
+        if (port !== SSH_PORT) await once(admitted, `${key} ${port}`, () => admit(groupId, port, cancel));
+      return groupId;
     },
     forget({ uuid }) {
-      for (const key of [...made.keys()]) if (key.startsWith(`${uuid} `)) made.delete(key);
+      for (const known of [made, admitted])
+        for (const key of [...known.keys()]) if (key.startsWith(`${uuid} `)) known.delete(key);
     },
   };
+}
+
+/** The answer to the first one who asks is everybody's, unless it is an error. */
+async function once<T>(known: Map<string, Promise<T>>, key: string, work: () => Promise<T>): Promise<T> {
+  const working = known.get(key) ?? work();
+  known.set(key, working);
+  try {
+    return await working;
+  } catch (error) {
+    known.delete(key);
+    throw error;
+  }
+}
+
+function sshFrom(blocks: readonly string[], port: number): readonly IngressRule[] {
+  return blocks.map((cidr) => ({ kind: 'tcp', port, cidr }));
 }
 
 async function findOrCreate(api: Groups, tags: Tags, vpcId: string | null, cancel: Cancel): Promise<string> {

@@ -88,6 +88,20 @@ describe('prepare() on EC2', () => {
     expect(admitted().toSorted()).toEqual(['192.0.2.9/32', '2001:db8::/32', '203.0.113.0/24']);
   });
 
+  it('admits the ports where a plan says that sshd listens, also those that it says later', async () => {
+    await using subject = await providerOnEndpoint();
+    const { endpoint, provider } = subject;
+    const ports = (): readonly (number | null)[] =>
+      (endpoint.securityGroups()[0]?.ingress ?? []).flatMap(({ protocol, from }) =>
+        protocol === 'tcp' ? [from] : [],
+      );
+    const requests = [subject.request({}, { sshPorts: [2222] }), subject.request({}, { sshPorts: [22] })];
+    await provider.prepare(TAGS, requests, cancel);
+    expect(ports()).toEqual([22, 2222]);
+    await provider.resolve(subject.request({}, { sshPorts: [2200, 2222] }), cancel);
+    expect(ports()).toEqual([22, 2222, 2200]);
+  });
+
   it('finds what an earlier call made whose answer was lost', async () => {
     await using subject = await providerOnEndpoint();
     const { endpoint, provider } = subject;
@@ -218,7 +232,7 @@ describe('made groups', () => {
           : Promise.reject(new Ec2Error('AuthorizeSecurityGroupIngress', 'InvalidGroup.NotFound', 'no')),
     });
     const groups = createMadeGroups({ api, config, clock: createVirtualClock() });
-    expect(await groups.ensure(TAGS, null, cancel)).toBe('sg-1');
+    expect(await groups.ensure(TAGS, { vpcId: null, ports: [] }, cancel)).toBe('sg-1');
     expect(rules).toBe(3);
   });
 
@@ -230,18 +244,22 @@ describe('made groups', () => {
     const clock = createVirtualClock();
     const groups = createMadeGroups({ api, config, clock });
     const start = clock.now();
-    await expect(groups.ensure(TAGS, 'vpc-1', cancel)).rejects.toBe(duplicate);
+    await expect(groups.ensure(TAGS, { vpcId: 'vpc-1', ports: [] }, cancel)).rejects.toBe(duplicate);
     expect(clock.now() - start).toBe(60_000);
-    await expect(groups.ensure(TAGS, 'vpc-1', cancel)).rejects.toBe(duplicate);
+    await expect(groups.ensure(TAGS, { vpcId: 'vpc-1', ports: [] }, cancel)).rejects.toBe(duplicate);
   });
 
   it('are made once for callers at the same time', async () => {
     await using subject = await providerOnEndpoint();
     const made = createMadeGroups({ api: subject.api, config, clock: createVirtualClock() });
-    const vpc = subject.endpoint.fixtures().vpc;
-    const [one, other] = await Promise.all([made.ensure(TAGS, vpc, cancel), made.ensure(TAGS, vpc, cancel)]);
+    const wanted = { vpcId: subject.endpoint.fixtures().vpc, ports: [2222] };
+    const [one, other] = await Promise.all([
+      made.ensure(TAGS, wanted, cancel),
+      made.ensure(TAGS, wanted, cancel),
+    ]);
     expect(one).toBe(other);
     expect(subject.api.calls.get('CreateSecurityGroup')).toBe(1);
+    expect(subject.api.calls.get('AuthorizeSecurityGroupIngress')).toBe(2);
   });
 });
 
