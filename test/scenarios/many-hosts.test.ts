@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { keyOf } from '../support/ssh-access.ts';
+import { sshdMissing } from '../support/sshd.ts';
+import { startWorld } from '../support/sshd-world.ts';
+import { scenario } from './scenario.ts';
+
+const missing = sshdMissing();
+const COUNT = 100;
+
+it.skipIf(missing !== undefined)(
+  `a hundred hosts behind one sshd with its default MaxStartups come up and go down without a failure${missing ? `: ${missing}` : ''}`,
+  async () => {
+    const space = await scenario();
+    await using world = await startWorld({
+      users: [{ name: 'ann', uid: 47_321 }],
+      config: ['MaxStartups 10:30:100', 'MaxSessions 10'],
+      address: '0.0.0.0',
+    });
+    const { port } = world.access;
+    const inventory = Array.from({ length: COUNT }, (_, i) => `ann@127.0.5.${i + 1}:${port}`);
+    await space.write('inventory.json', JSON.stringify(inventory));
+    await space.write(
+      'many.yml',
+      `version: 1
+name: many
+providers:
+  pool: { type: hosts, inventory: inventory.json }
+defaults:
+  provider: pool
+  ssh: { privateKey: ${JSON.stringify(keyOf(world.access))}, hostKey: pinFirst }
+  attempts: { launch: 1, bootstrap: 1 }
+levels:
+  - name: back
+    services:
+      store:
+        count: ${COUNT / 2}
+        bootstrap: { run: 'echo "who=$PLAN_MACHINE on $PLAN_HOSTNAME" >>"$PLAN_OUTPUT"' }
+        verify: { run: 'test "$(whoami)" = ann' }
+        outputs: [who]
+  - name: front
+    services:
+      web:
+        count: ${COUNT / 2}
+        env: { WHO: "{{join services.store.all.who ','}}" }
+        bootstrap: { run: 'echo "$WHO" | tr , "\\n" >stores' }
+        verify: { run: 'test "$(wc -l <stores)" -eq ${COUNT / 2}' }
+`,
+    );
+    const up = await space.run(['up', 'many.yml']);
+    expect(up.code, up.stderr).toBe(0);
+    const machines = [...(await space.machines('many')).values()];
+    expect(machines.filter(({ state }) => state !== 'ready')).toEqual([]);
+    expect(new Set(machines.map(({ address }) => address)).size).toBe(COUNT);
+    for (const { attempts } of machines) expect(attempts).toEqual({ launch: 1, bootstrap: 1 });
+    const log = await world.log();
+    expect(log).not.toMatch(/MaxStartups|no more sessions|drop connection/);
+    const down = await space.run(['down', '--yes', 'many']);
+    expect(down.code, down.stderr).toBe(0);
+    expect(existsSync(join(world.place, 'home-ann/.plan'))).toBe(false);
+  },
+  90_000,
+);
