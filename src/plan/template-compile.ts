@@ -16,6 +16,7 @@ import type { Place, Surroundings } from './template-places.ts';
 import { LOOP, LOOP_SLOTS } from './template-program.ts';
 import type { Block, Expression, Program, Span, Statement } from './template-program.ts';
 import type { TemplateProblem } from './template-scope.ts';
+import { NO_RAW_BLOCKS } from './template-syntax.ts';
 import type {
   Argument,
   BlockNode,
@@ -107,7 +108,7 @@ interface Parts {
 
 function readBlockStatement(node: BlockNode, surroundings: Surroundings, compilation: Compilation): Block {
   if ((node.openStrip as { readonly open?: boolean }).open === undefined) {
-    refuse(compilation, node, 'Templates have no raw blocks ({{{{…}}}})');
+    refuse(compilation, node, NO_RAW_BLOCKS);
   }
   const path = asPath(node.path);
   const name = simpleName(path, surroundings);

@@ -19,6 +19,8 @@ export type Parsed =
 /** The part of the text that a node stands for. */
 export type Locate = (node: SyntaxNode) => { readonly offset: number; readonly length: number };
 
+export const NO_RAW_BLOCKS = 'Templates have no raw blocks ({{{{…}}}})';
+
 /** Parses a text by the grammar of Handlebars; whitespace control and standalone lines are applied already. */
 export function parseTemplate(text: string): Parsed {
   try {
@@ -52,6 +54,8 @@ interface Lexer {
   readonly _input: string;
   /** The token that it read last. */
   readonly match: string;
+  /** What it is within, outermost first. */
+  readonly conditionStack: readonly string[];
 }
 
 function syntaxProblem(text: string, error: unknown): TemplateProblem {
@@ -75,6 +79,10 @@ function syntaxProblem(text: string, error: unknown): TemplateProblem {
   // The parser's lexer, which knows how far it came, is exported and missing from the declarations.
   const { lexer } = (Handlebars as unknown as { readonly Parser: { readonly lexer: Lexer } }).Parser;
   const offset = Math.max(0, text.length - lexer._input.length - lexer.match.length);
+  // "}}}}" itself is only unexpected where no raw block is open.
+  const isRaw = lexer.conditionStack.includes('raw') && lexer.match !== '}}}}';
+  const raw = isRaw ? text.lastIndexOf('{{{{', offset) : -1;
+  if (raw >= 0) return problem(NO_RAW_BLOCKS, raw, offset - raw);
   return unexpected(text, offset, lexer.match.length, /got '(\w+)'$/.exec(message)?.[1] ?? '');
 }
 

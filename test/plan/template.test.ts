@@ -330,6 +330,9 @@ describe('compileTemplate()', () => {
     ['{{#> part}}{{/part}}', 'Templates have no partials ({{> …}}) @ {{#> part}}{{/part}}'],
     ['{{* deco}}', 'Templates have no decorators ({{* …}}) @ {{* deco}}'],
     ['{{#*inline "x"}}{{/inline}}', 'Templates have no decorators ({{* …}}) @ {{#*inline "x"}}{{/inline}}'],
+    ['x {{{{if x}}}}', 'Templates have no raw blocks ({{{{…}}}}) @ {{{{if x}}}}'],
+    ['{{!-- {{{{ --}} {{}}}}', 'Unexpected "}}}}"; a literal "{{" is written "\\{{" @ }}}}'],
+    ['{{{{if}}}} {{x', 'Templates have no raw blocks ({{{{…}}}}) @ {{{{if}}}}'],
     ['{{{{if x}}}}{{{{/if}}}}', 'Templates have no raw blocks ({{{{…}}}}) @ {{{{if x}}}}{{{{/if}}}}'],
     ['{{log "x"}}', 'There is no helper "log": there are join, json, quote, default, eq, lookup @ log'],
     [
