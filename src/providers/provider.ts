@@ -16,6 +16,13 @@ export interface Tags {
   readonly state: string;
 }
 
+/** True when what carries these tags is meant by those. */
+export function carriesTags(tags: Tags, wanted: Partial<Tags>): boolean {
+  return (['deployment', 'uuid', 'owner', 'state'] as const).every(
+    (name) => wanted[name] === undefined || wanted[name] === tags[name],
+  );
+}
+
 /** What a service asks of a provider: resolved, stored before the call, repeated byte for byte. */
 export interface LaunchRequest {
   readonly service: string;
@@ -102,12 +109,20 @@ export interface Observation {
   readonly batch: { readonly token: string; readonly index: number } | null;
 }
 
+/** What is told of an id that the provider does not know. */
+export function unknownMachine(id: string): Observation {
+  return { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null };
+}
+
 export type PowerAnswer =
   | { readonly kind: 'accepted' }
   /** The machine is between two states; the same request is worth repeating. */
   | { readonly kind: 'not-yet'; readonly why: string }
   /** Data, not an error: what the provider says when it does not do this to this machine. */
   | { readonly kind: 'cannot'; readonly why: string };
+
+/** To what is asked of a machine that the provider does not know. */
+export const NO_SUCH_MACHINE: PowerAnswer = { kind: 'cannot', why: 'there is no such machine' };
 
 /** The labels of one machine: those that it is to have, and the keys of those that it had and is to lose. */
 export interface LabelChange {

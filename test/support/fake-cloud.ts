@@ -9,7 +9,7 @@ import type {
   PowerAnswer,
   Provider,
 } from '../../src/providers/provider.ts';
-import { ProviderError } from '../../src/providers/provider.ts';
+import { ProviderError, unknownMachine } from '../../src/providers/provider.ts';
 
 export type Call =
   | 'check'
@@ -379,8 +379,6 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
 
   function seen(id: string): Observation {
     const instance = byId.get(id);
-    return instance === undefined || !isVisible(instance)
-      ? { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null }
-      : observe(instance);
+    return instance === undefined || !isVisible(instance) ? unknownMachine(id) : observe(instance);
   }
 }

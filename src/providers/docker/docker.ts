@@ -3,7 +3,7 @@ import { locateDocker } from '../../docker-location.ts';
 import { DockerError } from '../../docker-transport.ts';
 import type { Surroundings } from '../../docker-location.ts';
 import { createQueue } from '../../queue.ts';
-import { ProviderError } from '../provider.ts';
+import { ProviderError, unknownMachine } from '../provider.ts';
 import type { Cancel, Observation, PowerAnswer, Provider } from '../provider.ts';
 import { check } from './check.ts';
 import { holdings, release, remove } from './holdings.ts';
@@ -141,7 +141,7 @@ export async function createDockerProvider(options: DockerProviderOptions): Prom
       const seen = new Map(
         (await look(labelFilter({}), cancel, new Set(ids))).map((one) => [one.id, one] as const),
       );
-      return new Map(ids.map((id) => [id, seen.get(id) ?? unknown(id)]));
+      return new Map(ids.map((id) => [id, seen.get(id) ?? unknownMachine(id)]));
     }),
     terminate: change('terminate'),
     stop: change('stop'),
@@ -160,8 +160,4 @@ export async function createDockerProvider(options: DockerProviderOptions): Prom
       return Promise.resolve();
     },
   };
-}
-
-function unknown(id: string): Observation {
-  return { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null };
 }

@@ -1,6 +1,7 @@
 import type { DockerEngine } from '../../docker-engine.ts';
 import { DockerError } from '../../docker-transport.ts';
 import type { Cancel, LabelChange, PowerAnswer } from '../provider.ts';
+import { NO_SUCH_MACHINE } from '../provider.ts';
 import { isOver, STOPPED_POLICY } from './observe.ts';
 
 export type Power = 'terminate' | 'stop' | 'start' | 'reboot';
@@ -10,7 +11,6 @@ const GRACE = 10;
 const NO_POLICY = 'no';
 
 const ACCEPTED: PowerAnswer = { kind: 'accepted' };
-const MISSING: PowerAnswer = { kind: 'cannot', why: 'there is no such machine' };
 const ENDED: PowerAnswer = { kind: 'cannot', why: "the container's command has ended by itself" };
 
 /** Answers as the port does; what the engine refuses is an answer. */
@@ -24,7 +24,7 @@ export async function power(
     return await perform(engine, verb, id, cancel);
   } catch (error) {
     if (!(error instanceof DockerError) || error.status === null) throw error;
-    if (error.status === 404) return verb === 'terminate' ? ACCEPTED : MISSING;
+    if (error.status === 404) return verb === 'terminate' ? ACCEPTED : NO_SUCH_MACHINE;
     if (error.status !== 409) return { kind: 'cannot', why: error.message };
     return verb === 'terminate' ? ACCEPTED : { kind: 'not-yet', why: error.message };
   }
@@ -36,7 +36,7 @@ async function perform(engine: DockerEngine, verb: Power, id: string, cancel: Ca
     return ACCEPTED;
   }
   const container = await engine.container(id, cancel);
-  if (container === null) return MISSING;
+  if (container === null) return NO_SUCH_MACHINE;
   const { state, restartPolicy } = container;
   const isStopped = isOver(container) && restartPolicy === STOPPED_POLICY;
   if (isOver(container) && !isStopped) return ENDED;
@@ -67,7 +67,7 @@ export async function label(
   cancel: Cancel,
 ): Promise<PowerAnswer> {
   const container = await engine.container(id, cancel);
-  if (container === null) return MISSING;
+  if (container === null) return NO_SUCH_MACHINE;
   const { labels } = container;
   const isSo =
     Object.entries(change.set).every(([key, value]) => labels[key] === value) &&

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 
 import type { Access, Addresses } from '../../machine.ts';
 import type { Cancel, InstanceState, Observation } from '../provider.ts';
+import { unknownMachine } from '../provider.ts';
+import { stateKeyPath } from '../state-key.ts';
 import type { Ec2Api, Ec2Instance, Ec2State } from './api.ts';
 import { askForEach } from './each-id.ts';
-import { madeKeyDirectory, madeName, usualKeyPaths } from './made-names.ts';
+import { NO_SUCH_INSTANCE } from './errors.ts';
+import { madeName, usualKeyPaths } from './made-names.ts';
 import type { Account } from './place.ts';
 import { USER_TAG } from './tags.ts';
 
@@ -13,7 +15,6 @@ import { USER_TAG } from './tags.ts';
 export const IDS_PER_CALL = 1_000;
 
 const LOGIN_USER = 'ec2-user';
-const MISSING = new Set(['InvalidInstanceID.NotFound', 'InvalidInstanceID.Malformed', 'InvalidInstanceID']);
 const STATES: Readonly<Record<Ec2State, InstanceState>> = {
   pending: 'pending',
   running: 'running',
@@ -35,7 +36,7 @@ export async function describeAll(
   return new Map(
     ids.map((id) => {
       const instance = found.get(id);
-      return [id, instance === undefined ? unknown(id) : observationOf(instance, stateDirectory)];
+      return [id, instance === undefined ? unknownMachine(id) : observationOf(instance, stateDirectory)];
     }),
   );
 }
@@ -50,7 +51,7 @@ export async function instancesOf(
     ids,
     IDS_PER_CALL,
     (call) => api.describeInstances(call, cancel),
-    ({ code }) => (MISSING.has(code) ? 'missing' : undefined),
+    ({ code }) => (NO_SUCH_INSTANCE.has(code) ? 'missing' : undefined),
     cancel,
   );
   return new Map(answers.flatMap(({ answer }) => answer).map((instance) => [instance.id, instance]));
@@ -85,11 +86,7 @@ function addressesOf({ privateIp, publicIp }: Ec2Instance): Addresses | null {
 function privateKeyOf({ keyName, tags }: Ec2Instance, stateDirectory: string): string {
   const { 'plan:deployment': deployment, 'plan:uuid': uuid } = tags;
   const isMade = deployment !== undefined && uuid !== undefined && keyName === madeName({ deployment, uuid });
-  if (isMade) return join(madeKeyDirectory(stateDirectory), 'id_ed25519');
+  if (isMade) return stateKeyPath(stateDirectory);
   const [likeliest = '', ...others] = usualKeyPaths(keyName);
   return [likeliest, ...others].find((path) => existsSync(path)) ?? likeliest;
-}
-
-function unknown(id: string): Observation {
-  return { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null };
 }

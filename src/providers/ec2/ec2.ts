@@ -5,6 +5,7 @@ import { createAlternatives } from './alternatives.ts';
 import type { Ec2Api } from './api.ts';
 import { check } from './check.ts';
 import type { Ec2Config } from './config.ts';
+import { CONSISTENCY_LIMIT } from './consistency-limit.ts';
 import { describeAll, IDS_PER_CALL, observationOf } from './describe.ts';
 import { openEc2Api } from './ec2-client.ts';
 import { holdings, removeHoldings } from './holdings.ts';
@@ -37,7 +38,6 @@ export interface Ec2ProviderOptions {
 
 /** One RunInstances call for more is answered late, and launches all or none of them. */
 const BATCH_LIMIT = 100;
-const CONSISTENCY_DELAY = 60_000;
 
 /**
  * Machines on EC2, or on a cloud that speaks its API. Rejects with `UsageError` when the deployment's machines are in
@@ -73,7 +73,7 @@ export async function createEc2Provider(config: Ec2Config, options: Ec2ProviderO
     type: 'ec2',
     keepsMachines: false,
     batchLimit: BATCH_LIMIT,
-    consistencyDelay: options.consistencyDelay ?? CONSISTENCY_DELAY,
+    consistencyDelay: options.consistencyDelay ?? CONSISTENCY_LIMIT,
     /** One call is made for each thousand machines and interval. */
     get pollInterval() {
       return config.pollInterval * Math.max(1, Math.ceil(described / IDS_PER_CALL));

@@ -13,6 +13,13 @@ export type ErrorKind =
   | 'conflict'
   | 'other';
 
+/** Codes of what was said about an instance that EC2 does not know. */
+export const NO_SUCH_INSTANCE: ReadonlySet<string> = new Set([
+  'InvalidInstanceID.NotFound',
+  'InvalidInstanceID.Malformed',
+  'InvalidInstanceID',
+]);
+
 const KINDS: Readonly<Record<Exclude<ErrorKind, 'missing' | 'other'>, ReadonlySet<string>>> = {
   capacity: new Set([
     'InsufficientAddressCapacity',

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 
 import type { Clock } from '../../clock.ts';
-import { StateError } from '../../errors.ts';
-import { ensureKeyPair } from '../../keys.ts';
 import type { Cancel, Tags } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
+import { ensureStateKey } from '../state-key.ts';
 import type { Ec2Api, Ec2KeyPair } from './api.ts';
-import { madeKeyDirectory, madeName } from './made-names.ts';
+import { CONSISTENCY_LIMIT } from './consistency-limit.ts';
+import { madeName } from './made-names.ts';
 import { hasCode, repeatWhile } from './repeat-while.ts';
 import { ec2Tags, UUID_TAG } from './tags.ts';
 
@@ -15,8 +15,6 @@ const KEY_TAG = 'plan:key';
 
 type KeyPairs = Pick<Ec2Api, 'describeKeyPairs' | 'importKeyPair' | 'deleteKeyPair'>;
 
-/** Milliseconds within which a new key pair may be missing from answers, and one that is deleted still be there. */
-const CONSISTENCY_LIMIT = 60_000;
 const DUPLICATE = 'InvalidKeyPair.Duplicate';
 
 export interface KeyPairParts {
@@ -34,7 +32,7 @@ export async function ensureMadeKeyPair(
   tags: Tags,
   cancel: Cancel,
 ): Promise<void> {
-  const publicKey = publicKeyOf(stateDirectory);
+  const { publicKey } = ensureStateKey(stateDirectory);
   const digest = createHash('sha256').update(publicKey).digest('hex').slice(0, 16);
   const pair = { name: madeName(tags), publicKey, tags: { ...ec2Tags(tags), [KEY_TAG]: digest } };
   await repeatWhile(
@@ -86,12 +84,4 @@ function refuseForeign({ name, tags }: Ec2KeyPair, { uuid }: Tags): void {
     `Cannot make key pair "${name}": one of that name is there and does not carry the tags of this deployment.\n` +
       'Remove it, or name a key pair of your own with keyName.',
   );
-}
-
-function publicKeyOf(stateDirectory: string): string {
-  try {
-    return ensureKeyPair(madeKeyDirectory(stateDirectory)).publicKey;
-  } catch (error) {
-    throw error instanceof StateError ? new ProviderError(error.message, { cause: error }) : error;
-  }
 }

@@ -1,6 +1,7 @@
 import type { Cancel, LabelChange, PowerAnswer } from '../provider.ts';
 import type { Ec2Api } from './api.ts';
 import { askForEach } from './each-id.ts';
+import { NO_SUCH_INSTANCE } from './errors.ts';
 import { isReserved } from './tags.ts';
 
 /** EC2's limit for one call. */
@@ -8,9 +9,7 @@ const IDS_PER_CALL = 1_000;
 
 /** What is wrong with an id, or with its tags; anything else is no answer. */
 const REFUSALS = new Set([
-  'InvalidInstanceID.NotFound',
-  'InvalidInstanceID.Malformed',
-  'InvalidInstanceID',
+  ...NO_SUCH_INSTANCE,
   'InvalidID',
   'InvalidID.NotFound',
   'InvalidParameterValue',

@@ -8,11 +8,6 @@ export function madeName({ deployment, uuid }: Pick<Tags, 'deployment' | 'uuid'>
   return `plan-${deployment}-${uuid.slice(0, 8)}`;
 }
 
-/** Where the state directory keeps the key whose public half made key pairs are. */
-export function madeKeyDirectory(stateDirectory: string): string {
-  return join(stateDirectory, 'keys');
-}
-
 /** Where people keep the private key of a key pair, the likeliest first. */
 export function usualKeyPaths(keyName: string | null, home: string = homedir()): readonly string[] {
   const names = [...(keyName === null ? [] : [`${keyName}.pem`, keyName]), 'id_ed25519', 'id_rsa'];

@@ -3,7 +3,7 @@ import type { Ec2Api, Ec2Error, Ec2State } from './api.ts';
 import { instancesOf } from './describe.ts';
 import { askForEach } from './each-id.ts';
 import type { ErrorKind } from './errors.ts';
-import { errorKind } from './errors.ts';
+import { errorKind, NO_SUCH_INSTANCE } from './errors.ts';
 import type { Account } from './place.ts';
 
 export type Power = 'terminate' | 'stop' | 'start' | 'reboot';
@@ -17,9 +17,6 @@ const ACCEPTED: PowerAnswer = { kind: 'accepted' };
 type Refusal = { readonly kind: 'missing' | 'cannot' | 'later' | 'in-between'; readonly why: string };
 
 const REFUSALS: Readonly<Record<string, Refusal['kind']>> = {
-  'InvalidInstanceID.NotFound': 'missing',
-  'InvalidInstanceID.Malformed': 'missing',
-  InvalidInstanceID: 'missing',
   IncorrectInstanceState: 'in-between',
   IncorrectState: 'in-between',
   // Termination or stop protection.
@@ -78,7 +75,7 @@ function ask(api: Ec2Api, verb: Power, ids: readonly string[], cancel: Cancel): 
 }
 
 function refusalOf({ code, message }: Ec2Error): Refusal | undefined {
-  const kind = REFUSALS[code] ?? AT_START[errorKind(code)];
+  const kind = NO_SUCH_INSTANCE.has(code) ? 'missing' : (REFUSALS[code] ?? AT_START[errorKind(code)]);
   return kind && { kind, why: message };
 }
 

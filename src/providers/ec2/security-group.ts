@@ -3,14 +3,13 @@ import type { Cancel, Tags } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
 import type { Ec2Api, Ec2SecurityGroup, IngressRule } from './api.ts';
 import type { Ec2Config } from './config.ts';
+import { CONSISTENCY_LIMIT } from './consistency-limit.ts';
 import { madeName } from './made-names.ts';
 import { operatorAddress } from './operator-address.ts';
 import { hasCode, repeatWhile } from './repeat-while.ts';
 import { ec2Tags, UUID_TAG } from './tags.ts';
 
 const SSH_PORT = 22;
-/** Milliseconds within which a new group may still be missing from answers. */
-const CONSISTENCY_LIMIT = 60_000;
 const DUPLICATE = 'InvalidGroup.Duplicate';
 
 type Groups = Pick<Ec2Api, 'describeSecurityGroups' | 'createSecurityGroup' | 'authorizeIngress'>;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { CONSISTENCY_LIMIT } from './consistency-limit.ts';
 
 /** Tells what is missing at EC2 because it was made a moment ago from what is gone. */
 export interface TooNew {
@@ -7,9 +8,6 @@ export interface TooNew {
   /** A launch found it. */
   found(thing: string): void;
 }
-
-/** Milliseconds after which what was made for a deployment is known everywhere at EC2. */
-const CONSISTENCY_LIMIT = 60_000;
 
 export function createTooNew(clock: Pick<Clock, 'now'>): TooNew {
   const missingSince = new Map<string, number>();

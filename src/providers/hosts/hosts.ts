@@ -2,8 +2,8 @@ import { isIP } from 'node:net';
 import { homedir, userInfo } from 'node:os';
 
 import { StateError } from '../../errors.ts';
-import { ProviderError } from '../provider.ts';
-import type { Cancel, Holding, LabelChange, Observation, PowerAnswer, Provider, Tags } from '../provider.ts';
+import { carriesTags, NO_SUCH_MACHINE, ProviderError, unknownMachine } from '../provider.ts';
+import type { Cancel, Holding, LabelChange, Observation, PowerAnswer, Provider } from '../provider.ts';
 import type { Operator } from './access.ts';
 import { accessOf } from './access.ts';
 import type { Wanted } from './choose.ts';
@@ -27,7 +27,6 @@ export interface HostsProviderOptions {
 }
 
 const ACCEPTED: PowerAnswer = { kind: 'accepted' };
-const NO_SUCH_MACHINE: PowerAnswer = { kind: 'cannot', why: 'there is no such machine' };
 const NOT_OURS: PowerAnswer = { kind: 'cannot', why: 'it is a host that plan did not make' };
 
 /**
@@ -148,7 +147,7 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
       asked(cancel, () => {
         const found = ids.map((id): [string, Observation] => {
           const claim = claims.find(id);
-          return [id, claim === undefined ? unknown(id) : observe(claim)];
+          return [id, claim === undefined ? unknownMachine(id) : observe(claim)];
         });
         return new Map(found);
       }),
@@ -164,7 +163,7 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
     list: (tags, cancel) =>
       asked(cancel, () =>
         own()
-          .filter((claim) => carries(claim.tags, tags))
+          .filter((claim) => carriesTags(claim.tags, tags))
           .map(observe),
       ),
     holdings: (cancel) => asked(cancel, () => own().map(holdingOf)),
@@ -195,14 +194,4 @@ function thisOperator(): Operator {
 
 function holdingOf({ id, machine, tags, token, since }: Claim): Holding {
   return { kind: 'machine', id, name: machine, tags, token, since };
-}
-
-function carries(tags: Tags, wanted: Partial<Tags>): boolean {
-  return (['deployment', 'uuid', 'owner', 'state'] as const).every(
-    (name) => wanted[name] === undefined || wanted[name] === tags[name],
-  );
-}
-
-function unknown(id: string): Observation {
-  return { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null };
 }

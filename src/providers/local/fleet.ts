@@ -9,6 +9,7 @@ import type {
   PowerAnswer,
   Tags,
 } from '../provider.ts';
+import { carriesTags, NO_SUCH_MACHINE, unknownMachine } from '../provider.ts';
 import type { Power } from './control.ts';
 import type { Hosting } from './hosting-lock.ts';
 import { makeEmptyHome } from './home.ts';
@@ -192,10 +193,10 @@ export function createFleet(parts: FleetParts): Fleet {
     describe: (ids) =>
       ids.map((id) => {
         const unit = units.get(id);
-        return unit === undefined ? (tombstones.get(id) ?? unknown(id)) : observe(unit);
+        return unit === undefined ? (tombstones.get(id) ?? unknownMachine(id)) : observe(unit);
       }),
     list: (tags) =>
-      [...units.values()].filter(({ record }) => carries(record.request.tags, tags)).map(observe),
+      [...units.values()].filter(({ record }) => carriesTags(record.request.tags, tags)).map(observe),
     power(power, ids) {
       const answers = ids.map((id) => {
         const unit = units.get(id);
@@ -229,7 +230,6 @@ export function createFleet(parts: FleetParts): Fleet {
 }
 
 const ACCEPTED: PowerAnswer = { kind: 'accepted' };
-const NO_SUCH_MACHINE: PowerAnswer = { kind: 'cannot', why: 'there is no such machine' };
 
 function relabelled(record: MachineRecord, { set, remove }: LabelChange): MachineRecord {
   const kept = Object.entries(record.request.labels).filter(([key]) => !remove.includes(key));
@@ -241,16 +241,6 @@ function holdingOf({ id, name, request, batch, launchedAt }: MachineRecord): Hol
   return { kind: 'machine', id, name, tags: request.tags, token: batch.token, since };
 }
 
-function carries(tags: Tags, wanted: Partial<Tags>): boolean {
-  return (['deployment', 'uuid', 'owner', 'state'] as const).every(
-    (name) => wanted[name] === undefined || wanted[name] === tags[name],
-  );
-}
-
 function placeOf({ address, port }: MachineRecord): string {
   return `${address}:${port}`;
-}
-
-function unknown(id: string): Observation {
-  return { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null };
 }

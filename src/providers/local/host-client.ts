@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
 
-import { ensureKeyPair } from '../../keys.ts';
 import { ProviderError } from '../provider.ts';
 import type { Cancel } from '../provider.ts';
+import { ensureStateKey } from '../state-key.ts';
 import { CONTROL_SUBSYSTEM, createLineReader } from './control.ts';
 import type {
   ControlAddress,
@@ -16,7 +16,6 @@ import type {
 } from './control.ts';
 import { isHosted, readControlAddress, startHostProcess } from './host-process.ts';
 import { loginName } from './login.ts';
-import { keysDirectory } from './paths.ts';
 import { isRunning } from './processes.ts';
 import { openSubsystem } from './ssh-server.ts';
 
@@ -59,7 +58,7 @@ export function createHostClient(stateDirectory: string, script: string): HostCl
   async function dial(): Promise<Link | undefined> {
     const address = await readControlAddress(stateDirectory);
     if (address === undefined) return undefined;
-    const privateKey = await readFile(ensureKeyPair(keysDirectory(stateDirectory)).privateKeyPath);
+    const privateKey = await readFile(ensureStateKey(stateDirectory).privateKeyPath);
     try {
       const server = { ...address, user: loginName() };
       const channel = await openSubsystem(server, {

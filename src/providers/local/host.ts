@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import { ensureKeyPair, hostKeyPair } from '../../keys.ts';
+import { hostKeyPair } from '../../keys.ts';
+import { ensureStateKey } from '../state-key.ts';
 import { findAddressSpace, tryListen } from './address.ts';
 import { CONTROL_SUBSYSTEM, createLineReader } from './control.ts';
 import type { ControlAddress, ControlAnswer, ControlCall, ControlReply, ControlRequest } from './control.ts';
@@ -11,7 +12,7 @@ import { createFleet } from './fleet.ts';
 import type { Fleet } from './fleet.ts';
 import { takeHosting } from './hosting-lock.ts';
 import { loginName } from './login.ts';
-import { hostingPaths, keysDirectory, machinesDirectory } from './paths.ts';
+import { hostingPaths, machinesDirectory } from './paths.ts';
 import { markersWork, ownLimit, scanMarkers, scanTree } from './processes.ts';
 import { createReaper } from './reaper.ts';
 import { createSshServer } from './ssh-server.ts';
@@ -31,7 +32,7 @@ const PATIENCE = 10_000;
 export async function startHost(stateDirectory: string): Promise<RunningHost | undefined> {
   const directory = machinesDirectory(stateDirectory);
   const paths = hostingPaths(directory);
-  const key = ensureKeyPair(keysDirectory(stateDirectory));
+  const key = ensureStateKey(stateDirectory);
   const hosting = takeHosting(directory);
   if (hosting === undefined) return undefined;
   const user = loginName();

@@ -1,21 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { StateError } from '../../errors.ts';
-import { ensureKeyPair } from '../../keys.ts';
-import { ProviderError } from '../provider.ts';
-import type {
-  Cancel,
-  LaunchRequest,
-  Observation,
-  PowerAnswer,
-  Provider,
-  ProviderProblem,
-} from '../provider.ts';
+import { NO_SUCH_MACHINE, unknownMachine } from '../provider.ts';
+import type { Cancel, LaunchRequest, PowerAnswer, Provider, ProviderProblem } from '../provider.ts';
+import { ensureStateKey } from '../state-key.ts';
 import type { Power } from './control.ts';
 import { createHostClient } from './host-client.ts';
 import { hostScript } from './host-process.ts';
 import { readOptions } from './options.ts';
-import { keysDirectory } from './paths.ts';
 
 export interface LocalProviderOptions {
   /** Absolute path. */
@@ -44,8 +35,7 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
   ): Promise<ReadonlyMap<string, PowerAnswer>> {
     const answers = await client.askIfHosted({ kind: 'power', power: verb, ids }, cancel);
     if (answers !== undefined) return new Map(answers);
-    const answer: PowerAnswer =
-      verb === 'terminate' ? { kind: 'accepted' } : { kind: 'cannot', why: 'there is no such machine' };
+    const answer: PowerAnswer = verb === 'terminate' ? { kind: 'accepted' } : NO_SUCH_MACHINE;
     return new Map(ids.map((id) => [id, answer]));
   }
 
@@ -64,11 +54,7 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
     /** The key pair, and the host process, which ends by itself when no machine comes. */
     async prepare(_tags, _requests, cancel) {
       cancel.signal.throwIfAborted();
-      try {
-        ensureKeyPair(keysDirectory(stateDirectory));
-      } catch (error) {
-        throw error instanceof StateError ? new ProviderError(error.message, { cause: error }) : error;
-      }
+      ensureStateKey(stateDirectory);
       await client.ask({ kind: 'remaining' }, cancel);
       return null;
     },
@@ -86,13 +72,14 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
     async describe(ids, cancel) {
       described = ids.length;
       const answers = await client.askIfHosted({ kind: 'describe', ids }, cancel);
-      return new Map((answers ?? ids.map(unknown)).map((observation) => [observation.id, observation]));
+      return new Map(
+        (answers ?? ids.map(unknownMachine)).map((observation) => [observation.id, observation]),
+      );
     },
     terminate: (ids, cancel) => power('terminate', ids, cancel),
     async label(changes, cancel) {
       const answers = await client.askIfHosted({ kind: 'label', changes: [...changes] }, cancel);
-      const none: PowerAnswer = { kind: 'cannot', why: 'there is no such machine' };
-      return new Map(answers ?? [...changes.keys()].map((id) => [id, none] as const));
+      return new Map(answers ?? [...changes.keys()].map((id) => [id, NO_SUCH_MACHINE] as const));
     },
     stop: (ids, cancel) => power('stop', ids, cancel),
     start: (ids, cancel) => power('start', ids, cancel),
@@ -130,8 +117,4 @@ function inherited(
       INHERITED.test(name) && value !== undefined ? [[name, value]] : [],
     ),
   );
-}
-
-function unknown(id: string): Observation {
-  return { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null };
 }

@@ -17,8 +17,3 @@ export function hostingPaths(directory: string) {
     log: join(directory, 'host.log'),
   };
 }
-
-/** The directory with `id_ed25519`, the key that opens every machine. */
-export function keysDirectory(stateDirectory: string): string {
-  return join(stateDirectory, 'keys');
-}

@@ -1,4 +1,5 @@
 import type { PowerAnswer } from '../provider.ts';
+import { NO_SUCH_MACHINE } from '../provider.ts';
 import type { Power } from './control.ts';
 import { readOptions } from './options.ts';
 import type { MachineRecord } from './record.ts';
@@ -14,7 +15,7 @@ export function judge(
       ? { answer: accepted }
       : { answer: accepted, record: { ...record, wanted: 'gone' } };
   }
-  if (record === undefined) return { answer: { kind: 'cannot', why: 'there is no such machine' } };
+  if (record === undefined) return { answer: NO_SUCH_MACHINE };
   if (record.wanted === 'gone') return { answer: { kind: 'cannot', why: 'it is being terminated' } };
   switch (power) {
     case 'stop':

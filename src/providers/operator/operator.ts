@@ -3,10 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { systemClock } from '../../clock.ts';
 import type { Cancel, LabelChange, Observation, PowerAnswer, Provider } from '../provider.ts';
+import { carriesTags, NO_SUCH_MACHINE, unknownMachine } from '../provider.ts';
 import { openDirectories } from './directories.ts';
 import { problemsOf, requestProblems } from './problems.ts';
 import { endProcesses } from './processes.ts';
-import { carries, isDirectoryId, recordsOf } from './record.ts';
+import { isDirectoryId, recordsOf } from './record.ts';
 import type { DirectoryRecord } from './record.ts';
 
 export interface OperatorProviderOptions {
@@ -55,13 +56,13 @@ export function createOperatorProvider({
 
   async function power(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>> {
     return await each(ids, cancel, async (id) =>
-      cannot((await directories.find(id)) ? 'it is the computer that plan runs on' : NO_SUCH),
+      (await directories.find(id)) ? cannot('it is the computer that plan runs on') : NO_SUCH_MACHINE,
     );
   }
 
   async function relabel(id: string, { set, remove }: LabelChange): Promise<PowerAnswer> {
     const record = await directories.find(id);
-    if (record === undefined) return cannot(NO_SUCH);
+    if (record === undefined) return NO_SUCH_MACHINE;
     const kept = Object.entries(record.labels).filter(([key]) => !remove.includes(key));
     await directories.save({ ...record, labels: { ...Object.fromEntries(kept), ...set } });
     return ACCEPTED;
@@ -81,7 +82,7 @@ export function createOperatorProvider({
     },
     async release(tags, { signal }) {
       signal.throwIfAborted();
-      while ((await directories.all()).some((record) => carries(record.tags, tags)))
+      while ((await directories.all()).some((record) => carriesTags(record.tags, tags)))
         await delay(POLL, undefined, { signal });
       await directories.tidy();
     },
@@ -99,7 +100,7 @@ export function createOperatorProvider({
       const found = await Promise.all(
         ids.map(async (id) => {
           const record = await directories.find(id);
-          return [id, record === undefined ? unknown(id) : observe(record)] as const;
+          return [id, record === undefined ? unknownMachine(id) : observe(record)] as const;
         }),
       );
       return new Map(found);
@@ -112,7 +113,7 @@ export function createOperatorProvider({
     reboot: power,
     async list(tags, { signal }) {
       signal.throwIfAborted();
-      return (await directories.all()).filter((record) => carries(record.tags, tags)).map(observe);
+      return (await directories.all()).filter((record) => carriesTags(record.tags, tags)).map(observe);
     },
     async holdings({ signal }) {
       signal.throwIfAborted();
@@ -134,8 +135,6 @@ export function createOperatorProvider({
   };
 }
 
-const NO_SUCH = 'there is no such machine';
-
 function cannot(why: string): PowerAnswer {
   return { kind: 'cannot', why };
 }
@@ -151,8 +150,4 @@ async function each(
     answers.set(id, await answer(id));
   }
   return answers;
-}
-
-function unknown(id: string): Observation {
-  return { id, state: 'unknown', reason: null, addresses: null, access: null, batch: null };
 }

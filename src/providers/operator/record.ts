@@ -41,9 +41,3 @@ function directoryId(token: string, index: number): string {
 export function isDirectoryId(text: string): boolean {
   return /^operator-[0-9a-f]{16}$/.test(text);
 }
-
-export function carries(tags: Tags, wanted: Partial<Tags>): boolean {
-  return (['deployment', 'uuid', 'owner', 'state'] as const).every(
-    (name) => wanted[name] === undefined || wanted[name] === tags[name],
-  );
-}
