@@ -22,6 +22,7 @@ it('every plan is valid, and those on local machines are brought up here', async
   const space = await scenario();
   const files = readdirSync(PLANS).filter((name) => name.endsWith('.yml'));
   expect(files).toEqual([
+    'anywhere.yml',
     'ec2-cluster.yml',
     'every-key.yml',
     'failing-verify.yml',
