@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { Client } from 'ssh2';
 import { openSqliteStore } from '../src/state/sqlite-store.ts';
+import { eachOf, feedAll } from './feed.ts';
 import { BOOTSTRAP, VERIFY } from './machines.ts';
 
 /**
@@ -24,47 +24,10 @@ async function machinesOf(stateDirectory: string): Promise<readonly Reached[]> {
   );
 }
 
-function connect(machine: Reached, privateKey: Buffer): Promise<Client> {
-  return new Promise((resolve, reject) => {
-    const client = new Client();
-    client.once('ready', () => resolve(client)).once('error', reject);
-    client.connect({ host: machine.host, port: machine.port, username: machine.user, privateKey });
-  });
-}
-
-function feed(client: Client, script: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.exec('sh', (error, channel) => {
-      if (error !== undefined) {
-        reject(error);
-        return;
-      }
-      channel.resume();
-      channel.stderr.resume();
-      channel.on('close', (code: number) => {
-        if (code === 0) resolve();
-        else reject(new Error(`The script ended with ${code}.`));
-      });
-      channel.end(script);
-    });
-  });
-}
-
-async function run(machine: Reached, privateKey: Buffer): Promise<void> {
-  const client = await connect(machine, privateKey);
-  await feed(client, BOOTSTRAP);
-  await feed(client, VERIFY);
-  client.end();
-}
-
 const machines = await machinesOf(process.argv[2] ?? '');
 const keys = new Map<string, Buffer>();
 for (const { privateKey } of machines)
   if (!keys.has(privateKey)) keys.set(privateKey, readFileSync(privateKey));
-const queue = [...machines];
-await Promise.all(
-  Array.from({ length: AT_ONCE }, async () => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift())
-      await run(next, keys.get(next.privateKey) ?? Buffer.alloc(0));
-  }),
+await eachOf(machines, AT_ONCE, ({ host, port, user, privateKey }) =>
+  feedAll({ host, port, username: user, privateKey: keys.get(privateKey) ?? '' }, [BOOTSTRAP, VERIFY]),
 );
