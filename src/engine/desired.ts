@@ -48,8 +48,9 @@ export function launchMade(
     type: service.provider,
     options: {},
   };
+  const parts = launchParts(request, [service.provider, type, identityOf({ type, options })], print);
   return {
-    launch: launchParts(request, [service.provider, type, identityOf({ type, options })], print),
+    launch: service.colocate === null ? parts : { 'the machine that it shares': parts['options'] ?? '' },
     labels: Object.fromEntries(Object.entries(request.labels).map(([key, value]) => [key, print(value)])),
   };
 }

@@ -122,7 +122,8 @@ export function createNotes(options: NotesOptions): Notes {
       .map((part) => machinesBehind(part, after[part] ?? '', machine));
     const upstream = [...new Set(behind.flat())];
     const wasThere = (name: string): boolean => found.get(`${name} `)?.action !== 'launch';
-    return { upstream, isOpen: behind.every((names) => names.length > 0 && names.every(wasThere)) };
+    const isOpen = behind.length > 0 && behind.every((names) => names.length > 0 && names.every(wasThere));
+    return { upstream, isOpen };
   }
 
   function machinesBehind(part: string, digest: string, machine: Machine): readonly string[] {

@@ -1,12 +1,15 @@
+import { isShared } from '../colocation.ts';
 import type { Machine } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
-import { allReached, needsTeardown, openLevel } from '../state/tally.ts';
+import { allReached, openLevel } from '../state/tally.ts';
 import { guestsOn, hostOf } from './colocation.ts';
+import { tenantsIn } from './colocation-tenants.ts';
 import { leave } from './leave.ts';
+import { replace } from './replace.ts';
 import { isBeingRevised, isRevised, revise } from './revise.ts';
 import type { Reconciliation, Situation } from './situation.ts';
-import { nothingToDo, terminations } from './situation.ts';
+import { isDue, nothingToDo, terminations } from './situation.ts';
 import { batchSubject, machineSubject } from './step.ts';
 
 /**
@@ -22,10 +25,20 @@ export function reconcileUp(plan: Plan, situation: Situation): Reconciliation {
     for (const service of level.services) revise(service, situation, out);
     const services = new Map(level.services.map((service) => [service.name, service]));
     const unlaunched = new Map<string, Machine[]>();
-    for (const machine of machinesToLookAt(level.name, services, situation)) {
+    const sharing = {
+      tenants: tenantsIn(state),
+      isLookedAt: (tenant: Machine): boolean => tenant.wanted && services.has(tenant.service),
+    };
+    const machines = [...machinesToLookAt(level.name, services, situation)];
+    const isFree = (machine: Machine): boolean =>
+      !busy.has(machineSubject(machine.name)) && !isBeingRevised(machine, out);
+    // These first, because they take machines that share them along.
+    for (const machine of machines)
+      if (machine.stage === 'replacing' && isFree(machine) && isDue(machine, situation.now, out))
+        replace(machine, sharing, situation, out);
+    for (const machine of machines) {
       const service = services.get(machine.service);
-      if (service === undefined || busy.has(machineSubject(machine.name)) || isBeingRevised(machine, out))
-        continue;
+      if (service === undefined || machine.stage === 'replacing' || !isFree(machine)) continue;
       if (machine.stage === 'none' && isDue(machine, situation.now, out)) {
         if (mayBegin(machine, service, situation, out)) collect(unlaunched, machine);
       } else next(machine, service, situation, out);
@@ -55,6 +68,7 @@ function machinesToLookAt(
   const touched = new Set<string>();
   for (const name of look.machines) {
     const machine = state.machines.get(name);
+    if (machine !== undefined && hasLetGo(machine)) return machinesOf(services, state);
     if (machine?.wanted !== true) continue;
     if (machine.level !== level) return machinesOf(services, state);
     machines.set(name, machine);
@@ -80,6 +94,11 @@ function machinesToLookAt(
     }
   }
   return machines.values();
+}
+
+/** The machine that it shared may wait for that, and nobody knows any more which one it was. */
+function hasLetGo({ provider, stage, wanted }: Machine): boolean {
+  return isShared(provider) && (stage === 'none' || !wanted);
 }
 
 function* machinesOf(services: ReadonlyMap<string, Service>, state: DeploymentState): Iterable<Machine> {
@@ -115,16 +134,12 @@ function next(machine: Machine, service: Service, situation: Situation, out: Rec
   const { name } = machine;
   if (!isDue(machine, situation.now, out)) return;
   switch (machine.stage) {
-    case 'replacing':
-      if (needsTeardown(machine) && situation.hasTeardown(machine))
-        out.start.push({ kind: 'teardown', machine: name });
-      else out.decide.push({ kind: 'condemn', machine: name });
-      return;
     case 'rebooting':
       out.start.push({ kind: 'reboot', machine: name });
       return;
     case 'none':
     case 'ready':
+    case 'replacing':
     case 'leaving':
     case 'gone':
       return;
@@ -184,15 +199,6 @@ function reachedCount(service: string, state: DeploymentState): number {
 
 function minOf(service: string, state: DeploymentState): number {
   return state.tallies.services.get(service)?.min ?? 0;
-}
-
-/** False for a machine that was given up or whose next try is later. */
-function isDue(machine: Machine, now: number, out: Reconciliation): boolean {
-  if (machine.gaveUp) return false;
-  if (machine.retryAt === null || machine.retryAt <= now) return true;
-  out.wakeAt = Math.min(out.wakeAt ?? Infinity, machine.retryAt);
-  out.sleeping.push(machine.name);
-  return false;
 }
 
 function launch(batch: number, { busy }: Situation, out: Reconciliation): void {

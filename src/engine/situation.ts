@@ -70,3 +70,12 @@ export function terminations(situation: Situation, instances: Iterable<string>, 
   }
   for (const [provider, ids] of byProvider) out.start.push({ kind: 'terminate', provider, instances: ids });
 }
+
+/** False for a machine that was given up or whose next try is later. */
+export function isDue(machine: Machine, now: number, out: Reconciliation): boolean {
+  if (machine.gaveUp) return false;
+  if (machine.retryAt === null || machine.retryAt <= now) return true;
+  out.wakeAt = Math.min(out.wakeAt ?? Infinity, machine.retryAt);
+  out.sleeping.push(machine.name);
+  return false;
+}

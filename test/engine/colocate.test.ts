@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { forecast } from '../../src/engine/forecast.ts';
 import type { Harness } from '../support/harness.ts';
 import { createHarness, summary } from '../support/harness.ts';
 
@@ -106,5 +107,49 @@ describe('colocated services', () => {
     expect((await harness.up(plan)).outcome).toBe('succeeded');
     expect(harness.cloud.instances).toHaveLength(2);
     expect((await harness.down(plan)).outcome).toBe('succeeded');
+  });
+
+  it('leave a machine that is to be replaced before it is torn down, of whatever level, and are bootstrapped on the next one', async () => {
+    await using harness = await createHarness();
+    const text = (image: string): string =>
+      `${stack(HOST.replace('{', `{ image: ${image},`), GUEST)}  - name: app\n    services:\n      app: ${GUEST.replace('{', '{ count: 1,')}\n`;
+    await harness.up(await harness.plan(text('one')));
+    const changed = await harness.plan(text('two'));
+    const fingerprint = (one: string): string => harness.store.fingerprint(one);
+    const loaded = await harness.store.load('stack');
+    const { differences } = forecast(changed, loaded, { fingerprint, retired: new Map() });
+    expect(differences.some(({ conditional }) => conditional)).toBe(false);
+    expect(differences.map(({ machine, action, cause }) => `${action} ${machine}: ${cause}`)).toEqual([
+      'replace db-0: image changed',
+      'replace db-1: image changed',
+      'replace agent-0: db-0 is replaced',
+      'replace agent-1: db-1 is replaced',
+      'replace app-0: db-0 is replaced',
+    ]);
+    const before = ran(harness).length;
+    const { outcome, state } = await harness.up(changed);
+    expect(outcome).toBe('succeeded');
+    expect(summary(state)).toBe('db-0 ready\ndb-1 ready\nagent-0 ready\nagent-1 ready\napp-0 ready');
+    const again = ran(harness).slice(before);
+    const placeOf = (one: string): number => again.indexOf(one);
+    for (const guest of ['agent-0', 'app-0']) {
+      expect(placeOf(`${guest} teardown`)).toBeGreaterThanOrEqual(0);
+      expect(placeOf(`${guest} teardown`)).toBeLessThan(placeOf('db-0 teardown'));
+      expect(placeOf(`${guest} bootstrap`)).toBeGreaterThan(placeOf('db-0 bootstrap'));
+    }
+    expect(again.filter((one) => one.endsWith('bootstrap'))).toHaveLength(5);
+  });
+
+  it('that the plan does not ask for any more leave a machine that is replaced, too', async () => {
+    await using harness = await createHarness();
+    await harness.up(await harness.plan(stack(HOST, GUEST)));
+    const before = ran(harness).length;
+    const text = stack(HOST.replace('{', '{ image: two,'), GUEST.replace('{', '{ count: 1,'));
+    const { outcome, state } = await harness.up(await harness.plan(text));
+    expect(outcome).toBe('succeeded');
+    expect(summary(state)).toContain('db-0 ready\ndb-1 ready\nagent-0 ready');
+    const again = ran(harness).slice(before);
+    expect(again.indexOf('agent-1 teardown')).toBeGreaterThanOrEqual(0);
+    expect(again.indexOf('agent-1 teardown')).toBeLessThan(again.indexOf('db-1 teardown'));
   });
 });

@@ -9,7 +9,7 @@ import { baseOf, messageOf } from './context.ts';
 import { accessOf } from './machine-access.ts';
 import { passwordOf } from './password.ts';
 import { within } from '../limit.ts';
-import { persist } from './use-connection.ts';
+import { LostError, persist } from './use-connection.ts';
 
 /**
  * Removes what the deployment has put on machines that stay when it goes. Answers, by id, why something is left.
@@ -75,6 +75,7 @@ async function clearOne(
     return null;
   } catch (error) {
     cancel.signal.throwIfAborted();
+    if (error instanceof LostError) return null;
     if (!limit.expired() && !(error instanceof ConnectionError)) throw error;
     return `what was put on it cannot be removed: ${limit.expired() ? latest : messageOf(error)}`;
   }

@@ -96,7 +96,9 @@ export async function haveLookedAt(
   { signal }: Cancel,
 ): Promise<Observation | null> {
   const provider = context.journal.state.instances.get(id)?.provider;
-  if (provider === undefined) return null;
+  // The machine that another one shares is gone for good, and nobody can be asked about it.
+  if (provider === undefined)
+    return { id, state: 'terminated', reason: null, addresses: null, access: null, batch: null };
   const end = await context.watch(provider).wait(id, { until: () => true, timeout: 0, signal });
   return end.kind === 'seen' ? end.observation : end.last;
 }
