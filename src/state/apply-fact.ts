@@ -1,19 +1,12 @@
-import type { Batch, Fact, PlanRecord } from '../fact.ts';
-import type { Instance, Machine } from '../machine.ts';
+import type { Fact, PlanRecord } from '../fact.ts';
 import { machineName } from '../machine.ts';
 import type { DeploymentState, Touched } from './deployment-state.ts';
-import { emptyState, isCondemned, nothingTouched } from './deployment-state.ts';
-import {
-  UNLAUNCHED,
-  counted,
-  newMachine,
-  notLaunched,
-  planSource,
-  reborn,
-  revise,
-  succeed,
-} from './machine-stages.ts';
-import { countMachine, rebuildTallies } from './tally.ts';
+import { emptyState, nothingTouched } from './deployment-state.ts';
+import { answerLaunch, refuseLaunch, requestLaunch } from './apply-launch.ts';
+import { condemn, removeInstance } from './apply-end.ts';
+import { counted, newMachine, planSource, reborn, revise, succeed } from './machine-stages.ts';
+import { change, replace, replaceInstance } from './replace.ts';
+import { rebuildTallies } from './tally.ts';
 
 /** The state after all facts; the first one creates the deployment. */
 export function foldFacts(facts: Iterable<Fact>): DeploymentState {
@@ -64,24 +57,11 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
     case 'launch-requested':
       requestLaunch(state, fact.batch, fact.at, touched);
       return;
-    case 'launch-answered': {
-      const batch = closeBatch(state, fact.batch, touched);
-      for (const [i, { name, generation }] of (batch?.machines ?? []).entries()) {
-        const id = fact.ids[i] ?? null;
-        if (batch !== undefined && id !== null) addInstance(state, batch, { name, generation }, id, touched);
-        change(state, name, generation, fact.at, touched, (machine) =>
-          id === null
-            ? notLaunched(machine, fact.shortfall, fact.isFree)
-            : { ...machine, stage: 'launched', id },
-        );
-      }
+    case 'launch-answered':
+      answerLaunch(state, fact, touched);
       return;
-    }
     case 'launch-refused':
-      for (const { name, generation } of closeBatch(state, fact.batch, touched)?.machines ?? [])
-        change(state, name, generation, fact.at, touched, (machine) =>
-          notLaunched(machine, fact.failed, fact.isFree),
-        );
+      refuseLaunch(state, fact, touched);
       return;
     case 'machine-running':
       change(state, fact.machine, fact.generation, fact.at, touched, (machine) => ({
@@ -190,114 +170,4 @@ function recordPlan(state: DeploymentState, plan: PlanRecord, at: number, touche
     }
   }
   rebuildTallies(state.tallies, plan, state.machines.values());
-}
-
-function requestLaunch(state: DeploymentState, batch: Batch, at: number, touched: Touched): void {
-  state.batches.set(batch.number, batch);
-  state.lastBatch = Math.max(state.lastBatch, batch.number);
-  touched.batches.add(batch.number);
-  touched.deployment = true;
-  for (const { name, generation } of batch.machines) {
-    const machine = state.machines.get(name);
-    if (machine === undefined) continue;
-    const launches = (machine.attempts.launch ?? 0) + 1;
-    replace(
-      state,
-      {
-        ...machine,
-        ...UNLAUNCHED,
-        stage: 'requested',
-        generation,
-        batch: batch.number,
-        givenKey: batch.hostKey ?? null,
-        made: { ...UNLAUNCHED.made, ...batch.made },
-        cause: machine.cause,
-        provider: batch.provider,
-        attempts: { launch: launches },
-        tries: { launch: (machine.tries.launch ?? 0) + 1 },
-        retryAt: null,
-        updatedAt: at,
-      },
-      touched,
-    );
-  }
-}
-
-function closeBatch(state: DeploymentState, number: number, touched: Touched): Batch | undefined {
-  const batch = state.batches.get(number);
-  state.batches.delete(number);
-  touched.batches.add(number);
-  return batch;
-}
-
-function addInstance(
-  state: DeploymentState,
-  batch: Batch,
-  machine: { readonly name: string; readonly generation: number },
-  id: string,
-  touched: Touched,
-): void {
-  state.instances.set(id, {
-    id,
-    provider: batch.provider,
-    machine: machine.name,
-    service: batch.service,
-    generation: machine.generation,
-    batch: batch.number,
-    condemned: null,
-    kept: false,
-  });
-  touched.instances.add(id);
-}
-
-function condemn(
-  state: DeploymentState,
-  fact: Extract<Fact, { type: 'instance-condemned' }>,
-  touched: Touched,
-): void {
-  const machine = state.machines.get(fact.machine);
-  if (machine?.generation !== fact.generation || machine.id === null) return;
-  const instance = state.instances.get(machine.id);
-  if (instance !== undefined) replaceInstance(state, { ...instance, condemned: fact.cause }, touched);
-  replace(state, { ...machine, ...UNLAUNCHED, cause: machine.cause, updatedAt: fact.at }, touched);
-}
-
-function removeInstance(state: DeploymentState, id: string, at: number, touched: Touched): void {
-  const instance = state.instances.get(id);
-  if (instance === undefined) return;
-  state.instances.delete(id);
-  state.condemned.delete(id);
-  touched.instances.add(id);
-  change(state, instance.machine, instance.generation, at, touched, (machine) =>
-    machine.id === id && machine.stage === 'leaving'
-      ? { ...machine, stage: 'gone', gaveUp: false, retryAt: null }
-      : machine,
-  );
-}
-
-function replaceInstance(state: DeploymentState, instance: Instance, touched: Touched): void {
-  state.instances.set(instance.id, instance);
-  if (isCondemned(instance)) state.condemned.add(instance.id);
-  else state.condemned.delete(instance.id);
-  touched.instances.add(instance.id);
-}
-
-function change(
-  state: DeploymentState,
-  name: string,
-  generation: number,
-  at: number,
-  touched: Touched,
-  next: (machine: Machine) => Machine,
-): void {
-  const machine = state.machines.get(name);
-  if (machine?.generation !== generation) return;
-  replace(state, { ...next(machine), updatedAt: at }, touched);
-}
-
-function replace(state: DeploymentState, machine: Machine, touched: Touched): void {
-  const before = state.machines.get(machine.name);
-  state.machines.set(machine.name, machine);
-  touched.machines.add(machine.name);
-  if (countMachine(state.tallies, before, machine)) touched.reached.add(machine.service);
 }
