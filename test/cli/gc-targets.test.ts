@@ -62,6 +62,7 @@ async function asked(
   }
   const recorded: Store = { ...store, ledger: () => Promise.resolve(entries) };
   const { stream } = collector();
+  // Of a context no more is looked at.
   const context = {
     io: { cwd: space.path, env, stdout: stream, stderr: stream },
     args,

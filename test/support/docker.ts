@@ -10,6 +10,7 @@ import { Readable } from 'node:stream';
 import { json, text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { makeTiers } from './tiers-image.ts';
 
 /** A container engine of the test's own, with its images; disposing of it ends whatever runs there. */
 export interface TestDocker extends AsyncDisposable {
@@ -26,7 +27,8 @@ export interface TestDocker extends AsyncDisposable {
 
 export interface Inspected {
   readonly Name: string;
-  readonly State: { readonly Status: string; readonly Pid: number };
+  readonly Image: string;
+  readonly State: { readonly Status: string; readonly Pid: number; readonly StartedAt: string };
   readonly Config: {
     readonly Env: readonly string[];
     readonly Labels: Readonly<Record<string, string>>;
@@ -46,8 +48,10 @@ export interface Inspected {
 export const BUSYBOX = 'plan-test/busybox:1';
 /** A minimal Debian. */
 export const DEBIAN = 'plan-test/debian:12';
+/** The same with PostgreSQL, nginx, and perl with a driver of the former. */
+export const TIERS = 'plan-test/tiers:12';
 
-type ImageName = typeof BUSYBOX | typeof DEBIAN;
+type ImageName = typeof BUSYBOX | typeof DEBIAN | typeof TIERS;
 
 const CACHE = resolve(import.meta.dirname, '../../node_modules/.cache/plan-test');
 const run = promisify(execFile);
@@ -81,12 +85,16 @@ export async function startDocker(images: readonly ImageName[] = [BUSYBOX]): Pro
   const socket = join(directory, 'docker.sock');
   const log = join(directory, 'log');
   // Engines side by side must not give out the same addresses.
-  const pool = `base=10.${100 + (process.pid % 150)}.0.0/16,size=24`;
+  const addresses = `10.${100 + (process.pid % 150)}.0.0/16`;
+  const pool = `base=${addresses},size=24`;
   const words = [
     ...['--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec')],
     ...['--pidfile', join(directory, 'pid'), '--host', `unix://${socket}`, '--default-address-pool', pool],
     ...['--bridge=none', '--iptables=false', '--ip6tables=false', '--log-level=warn'],
   ];
+  // An engine of the computer's own may have closed all bridges but those that it made itself.
+  const opening = ['FORWARD', '-s', addresses, '-d', addresses, '-j', 'ACCEPT'];
+  await firewall('-I', opening);
   const program = `exec dockerd "$@" >>"$log" 2>&1`;
   const guard = toolPath('setpriv') === undefined ? [] : ['setpriv', '--pdeathsig', 'TERM'];
   const [command = '', ...rest] = [...guard, 'sh', '-c', program, 'sh', ...words];
@@ -124,6 +132,7 @@ export async function startDocker(images: readonly ImageName[] = [BUSYBOX]): Pro
       await call('POST', '/networks/prune');
       daemon.kill('SIGTERM');
       await exited;
+      await firewall('-D', opening);
       await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   };
@@ -137,6 +146,11 @@ export async function startDocker(images: readonly ImageName[] = [BUSYBOX]): Pro
     );
   }
   return self;
+}
+
+/** Where there is no firewall, it keeps nothing out. */
+async function firewall(verb: '-I' | '-D', rule: readonly string[]): Promise<void> {
+  await run(toolPath('iptables') ?? '', ['-w', verb, ...rule]).catch(() => undefined);
 }
 
 async function ask(
@@ -174,7 +188,7 @@ async function imageFile(image: ImageName): Promise<string> {
       continue;
     }
     try {
-      if (!existsSync(file)) await (image === DEBIAN ? makeDebian : makeBusybox)(file);
+      if (!existsSync(file)) await MAKERS[image](file);
     } finally {
       await rm(lock, { force: true });
     }
@@ -196,6 +210,12 @@ async function makeDebian(file: string): Promise<void> {
   await run('mmdebstrap', ['--quiet', '--variant=minbase', 'bookworm', unfinished], { maxBuffer: 2 ** 26 });
   await rename(unfinished, file);
 }
+
+const MAKERS: Readonly<Record<ImageName, (file: string) => Promise<void>>> = {
+  [BUSYBOX]: makeBusybox,
+  [DEBIAN]: makeDebian,
+  [TIERS]: async (file) => makeTiers(await imageFile(DEBIAN), file),
+};
 
 /** Busybox with the libraries that it needs, under every name that it has. */
 async function makeBusybox(file: string): Promise<void> {

@@ -17,6 +17,15 @@ export interface ResolvedImage {
   readonly runs: boolean;
 }
 
+/** Throws for a request that was not resolved by this provider. */
+export function resolvedOf({ service, resolved }: LaunchRequest): ResolvedImage {
+  if (resolved !== null && typeof resolved === 'object' && 'image' in resolved) {
+    const { image, runs } = resolved;
+    if (typeof image === 'string' && typeof runs === 'boolean') return { image, runs };
+  }
+  throw new Error(`The request of service "${service}" is not resolved. This is a bug in plan.`);
+}
+
 /** Runs for as long as the machine is to be there, and ends at once when it is to end. */
 const IDLE = ['/bin/sh', '-c', 'trap exit TERM INT; while :; do sleep 2147483 & wait; done'];
 

@@ -2,7 +2,7 @@ import type { DockerEngine } from '../../docker-engine.ts';
 import { DockerError } from '../../docker-transport.ts';
 import type { Queue } from '../../queue.ts';
 import type { Cancel, LaunchAnswer, LaunchBatch } from '../provider.ts';
-import { containerName, containerSpec } from './container-spec.ts';
+import { containerName, containerSpec, resolvedOf } from './container-spec.ts';
 import type { BatchMachine, ResolvedImage } from './container-spec.ts';
 import { BATCH_LABEL, GENERATION_LABEL, labelFilter, MACHINE_LABEL } from './names.ts';
 import { isOver } from './observe.ts';
@@ -26,7 +26,7 @@ export async function launch(
 ): Promise<LaunchAnswer> {
   const read = readOptions(batch.request);
   if (read.kind === 'problem') return { kind: 'refused', message: read.message, retryAfter: null };
-  const resolved = batch.request.resolved as unknown as ResolvedImage;
+  const resolved = resolvedOf(batch.request);
   await removeDeadPredecessors(engine, batch, cancel);
   const ends = await Promise.allSettled(
     batch.machines.map((machine, index) =>

@@ -54,6 +54,7 @@ export function createAsking(calls: Calls): Asking {
     },
     teller<W extends readonly unknown[]>(action: string, make: (...what: W) => Sending<object>) {
       return async (...whatAndCancel: [...W, Cancel]) => {
+        // A slice's type is a list of anything.
         const what = whatAndCancel.slice(0, -1) as unknown as W;
         await ask(action, () => make(...what), whatAndCancel.at(-1) as Cancel);
       };

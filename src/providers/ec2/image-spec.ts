@@ -1,3 +1,4 @@
+import type { Json } from '../../json.ts';
 import { isMap } from './option-reader.ts';
 import type { OptionProblem } from './problem.ts';
 import { problem } from './problem.ts';
@@ -27,7 +28,7 @@ export function imageSpec(image: string | null): ImageSpec | OptionProblem {
 function newestOf(written: string): ImageSpec | undefined {
   if (!written.startsWith('{')) return undefined;
   try {
-    const query = JSON.parse(written) as unknown as Parameters<typeof isMap>[0];
+    const query = JSON.parse(written) as Json;
     if (!isMap(query)) return undefined;
     const { owner, name, ...others } = query;
     const isQuery = typeof owner === 'string' && typeof name === 'string' && Object.keys(others).length === 0;

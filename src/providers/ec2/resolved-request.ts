@@ -21,6 +21,7 @@ export function toJson({ input, alternative, all, made }: ResolvedRequest): Json
 /** Throws for a request that was not resolved by this provider. */
 export function resolvedOf({ service, resolved }: LaunchRequest): ResolvedRequest {
   if (resolved !== null && typeof resolved === 'object' && 'input' in resolved)
+    // What `toJson` made.
     return resolved as unknown as ResolvedRequest;
   throw new Error(`The request of service "${service}" is not resolved. This is a bug in plan.`);
 }

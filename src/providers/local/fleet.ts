@@ -19,7 +19,7 @@ import { readOptions } from './options.ts';
 import type { LocalOptions } from './options.ts';
 import { bootTime, judge } from './power.ts';
 import type { Reaper } from './reaper.ts';
-import { newRecord } from './record.ts';
+import { holdingOf, newRecord, placeOf, relabelled } from './record.ts';
 import type { MachineRecord, NewMachine, Surroundings } from './record.ts';
 import { createUnit } from './unit.ts';
 import type { Unit } from './unit.ts';
@@ -230,17 +230,3 @@ export function createFleet(parts: FleetParts): Fleet {
 }
 
 const ACCEPTED: PowerAnswer = { kind: 'accepted' };
-
-function relabelled(record: MachineRecord, { set, remove }: LabelChange): MachineRecord {
-  const kept = Object.entries(record.request.labels).filter(([key]) => !remove.includes(key));
-  return { ...record, request: { ...record.request, labels: { ...Object.fromEntries(kept), ...set } } };
-}
-
-function holdingOf({ id, name, request, batch, launchedAt }: MachineRecord): Holding {
-  const since = launchedAt ?? null;
-  return { kind: 'machine', id, name, tags: request.tags, token: batch.token, since };
-}
-
-function placeOf({ address, port }: MachineRecord): string {
-  return `${address}:${port}`;
-}

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 
 import { hostKeyPair } from '../../keys.ts';
 import type { KeyPair } from '../../keys.ts';
-import type { LaunchRequest } from '../provider.ts';
+import type { Holding, LabelChange, LaunchRequest } from '../provider.ts';
 import { candidate } from './address.ts';
 import type { AddressSpace } from './address.ts';
 import { markerFor, slotOf } from './marker.ts';
@@ -73,4 +73,20 @@ export function newRecord(machine: NewMachine, { space, marking }: Surroundings)
     bootsAt: machine.bootsAt,
     failure: null,
   };
+}
+
+/** With other labels. */
+export function relabelled(record: MachineRecord, { set, remove }: LabelChange): MachineRecord {
+  const kept = Object.entries(record.request.labels).filter(([key]) => !remove.includes(key));
+  return { ...record, request: { ...record.request, labels: { ...Object.fromEntries(kept), ...set } } };
+}
+
+export function holdingOf({ id, name, request, batch, launchedAt }: MachineRecord): Holding {
+  const since = launchedAt ?? null;
+  return { kind: 'machine', id, name, tags: request.tags, token: batch.token, since };
+}
+
+/** Where nobody else may listen. */
+export function placeOf({ address, port }: MachineRecord): string {
+  return `${address}:${port}`;
 }

@@ -192,9 +192,7 @@ describe.skipIf(missing !== undefined)(`createDockerProvider()${missing ? `: ${m
     const image = JSON.stringify({ build: './image' });
     const ids = [await one({}, { image }), await one({}, { image })];
     const [first, second] = await Promise.all(ids.map((id) => docker.inspect(id)));
-    expect((first as unknown as { Image: string }).Image).toBe(
-      (second as unknown as { Image: string }).Image,
-    );
+    expect(first?.Image).toBe(second?.Image);
     expect((await provider.holdings(cancel)).map(({ kind }) => kind).toSorted()).toEqual([
       'image',
       'machine',

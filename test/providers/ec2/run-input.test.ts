@@ -52,7 +52,7 @@ function problemOf(options: Readonly<Record<string, Json>>, trial?: Trial): stri
 }
 
 function tagsOf(input: RunInput, type = 'instance'): Readonly<Record<string, string>> | undefined {
-  const lists = input['TagSpecifications'] as unknown as readonly {
+  const lists = input['TagSpecifications'] as readonly {
     readonly ResourceType: string;
     readonly Tags: readonly { readonly Key: string; readonly Value: string }[];
   }[];
