@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import type { Access } from '../../src/machine.ts';
+import { BUSYBOX, dockerMissing, startDocker } from '../support/docker.ts';
 import { sshdMissing, startSshd } from '../support/sshd.ts';
 
 /** A machine of this computer's root on which scripts are run, and whose files a test can look at. */
@@ -55,6 +56,29 @@ export const PROCESSES: MachineKind = {
         vi.unstubAllEnvs();
         for (const path of [directory, home]) await rm(path, { recursive: true });
       },
+    };
+  },
+};
+
+/** A container of busybox alone. */
+export const CONTAINERS: MachineKind = {
+  name: 'containers',
+  missing: dockerMissing(),
+  async start() {
+    const docker = await startDocker();
+    const { Id: container } = (await docker.call('POST', '/containers/create', {
+      Image: BUSYBOX,
+      Entrypoint: ['/bin/sh', '-c', 'trap exit TERM; while :; do sleep 100000 & wait; done'],
+      HostConfig: { Init: true, NetworkMode: 'none' },
+    })) as { readonly Id: string };
+    await docker.call('POST', `/containers/${container}/start`);
+    const { State } = await docker.inspect(container);
+    const home = `/proc/${State.Pid}/root/root`;
+    return {
+      access: { kind: 'docker', container, engine: docker.address, user: null, address: '' },
+      directory: home,
+      home,
+      [Symbol.asyncDispose]: () => docker[Symbol.asyncDispose](),
     };
   },
 };

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/connection/connection.ts';
 import { openConnection } from '../../src/connection/open.ts';
 import { createScriptRunner } from '../../src/connection/shell-script-runner.ts';
 import type { ScriptRun } from '../../src/connection/script-runner.ts';
+import { watchCommandLines } from '../support/command-lines.ts';
+import { exposed } from '../support/exposed.ts';
 import { createLocalMachines } from '../support/local-machines.ts';
 import { script, scriptRun } from './script-fixture.ts';
-import { OPENSSH, PROCESSES } from './script-machine.ts';
+import { CONTAINERS, OPENSSH, PROCESSES } from './script-machine.ts';
 import type { MachineKind, ScriptMachine } from './script-machine.ts';
 
 const never = new AbortController().signal;
@@ -29,34 +29,7 @@ const LOCAL: MachineKind = {
   },
 };
 
-/** Collects the command lines of all processes, again and again, until it is stopped. */
-function watchCommandLines(): { stop(): Promise<ReadonlySet<string>> } {
-  const seen = new Set<string>();
-  const state = { over: false };
-  async function watch(): Promise<void> {
-    while (!state.over) {
-      for (const name of readdirSync('/proc')) {
-        if (!/^\d+$/.test(name)) continue;
-        try {
-          seen.add(readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' '));
-        } catch {
-          // It ended meanwhile.
-        }
-      }
-      await nextTurn();
-    }
-  }
-  const watching = watch();
-  return {
-    async stop() {
-      state.over = true;
-      await watching;
-      return seen;
-    },
-  };
-}
-
-for (const { name: kind, missing, start } of [OPENSSH, PROCESSES, LOCAL]) {
+for (const { name: kind, missing, start } of [OPENSSH, PROCESSES, CONTAINERS, LOCAL]) {
   describe.skipIf(missing !== undefined)(`over ${kind}${missing ? `: ${missing}` : ''}`, () => {
     let machine: ScriptMachine;
     let connection: Connection;
@@ -94,7 +67,7 @@ for (const { name: kind, missing, start } of [OPENSSH, PROCESSES, LOCAL]) {
       const argument = `argument-${randomBytes(8).toString('hex')}`;
       const watch = watchCommandLines();
       await runAll(secret, argument);
-      const seen = [...(await watch.stop())];
+      const seen = await watch.stop();
       expect(seen.filter((line) => line.includes(secret))).toEqual([]);
       const told = seen.filter((line) => line.includes(argument));
       expect(told).not.toEqual([]);
@@ -110,14 +83,7 @@ for (const { name: kind, missing, start } of [OPENSSH, PROCESSES, LOCAL]) {
         .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name));
       expect(uploaded.filter((path) => /script\.sh$/.test(path)).length).toBeGreaterThanOrEqual(3);
-      for (const path of uploaded) expect(await isHidden(path, machine.directory), path).toBe(true);
+      expect(exposed(base)).toEqual([]);
     });
   });
-}
-
-/** Whether others than its owner are kept from a file, by itself or by a directory on the way from `root`. */
-async function isHidden(path: string, root: string): Promise<boolean> {
-  if (path === root) return false;
-  const { mode } = await stat(path);
-  return (mode & 0o077) === 0 || (await isHidden(dirname(path), root));
 }
