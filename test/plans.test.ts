@@ -28,6 +28,7 @@ it('every plan is valid, and those on local machines are brought up here', async
     'failing-verify.yml',
     'many.yml',
     'quickstart.yml',
+    'tiers.yml',
   ]);
   const ran = await space.run(['validate', ...files.map((file) => join(PLANS, file))]);
   expect(ran).toMatchObject({ code: 0, stderr: '' });
