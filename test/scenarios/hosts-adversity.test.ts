@@ -40,6 +40,8 @@ it.skipIf(missing !== undefined)(
       users: [
         { name: 'ann', uid: 47_301 },
         { name: 'shut', uid: 47_302, shell: '/usr/sbin/nologin' },
+        { name: 'mute', uid: 47_304, shell: '/bin/false' },
+        { name: 'bare', uid: 47_305, shell: '/no/such/shell' },
         { name: 'full', uid: 47_303 },
       ],
       config: ['MaxStartups 10:30:100'],
@@ -61,7 +63,10 @@ dd if=/dev/zero of=home-full/filler bs=1k count=65 2>/dev/null || :`,
       'wrong-key': `port: ${port}, user: ann, hostname: other`,
       rejects: `port: ${port}, user: shut, hostname: rejects`,
       'no-shell': `port: ${port}, user: shut`,
+      'false-shell': `port: ${port}, user: mute`,
+      'missing-shell': `port: ${port}, user: bare`,
       full: `port: ${port}, user: full`,
+      last: `port: ${port}, user: ann`,
     };
     // One address for each, because hosts with one address, port and user are one machine.
     const list = Object.entries(hosts).map(
@@ -95,10 +100,15 @@ levels:
 ${services.join('\n')}
 `,
     );
-    const startedAt = Date.now();
     const ran = await space.run(['up', 'mixed.yml']);
     expect(ran.code, ran.stderr).toBe(1);
-    expect(Date.now() - startedAt).toBeLessThan(30_000);
+    const { events } = JSON.parse((await space.run(['events', 'mixed', '--json'])).stdout) as {
+      readonly events: readonly { readonly type: string; readonly at: string; readonly startedAt?: string }[];
+    };
+    const failed = events.filter(({ type }) => type === 'step-failed');
+    expect(failed).toHaveLength(9);
+    for (const { at, startedAt = '' } of failed)
+      expect(Date.parse(at) - Date.parse(startedAt)).toBeLessThan(20_000);
     const machines = await space.machines('mixed');
     const told = Object.fromEntries(
       [...machines].map(([name, { state, failure }]) => [name, `${state}: ${failure?.message ?? ''}`]),
@@ -107,16 +117,22 @@ ${services.join('\n')}
       'fine-0': 'ready: ',
       'refuses-0': expect.stringMatching(/within 12s: Cannot connect .*ECONNREFUSED/) as unknown,
       'down-0': expect.stringMatching(/within 12s: Cannot connect .*no answer within 10 s/) as unknown,
-      'resets-0': expect.stringMatching(/within 12s: Cannot connect .*/) as unknown,
+      'resets-0': expect.stringMatching(/within 12s: Cannot connect .*the connection was closed/) as unknown,
       'wrong-key-0': expect.stringMatching(
         /Cannot trust .*it shows the host key .*the plan says SHA256:a+/,
       ) as unknown,
-      'rejects-0': expect.stringMatching(
-        /within 12s: Cannot log in .* as "shut": the key "\S+" was refused/,
-      ) as unknown,
+      'rejects-0': expect.stringMatching(/Cannot log in .* as "shut": the key "\S+" was refused/) as unknown,
       'no-shell-0': expect.stringMatching(
         /within 12s: the login user "shut" has no usable shell there: This account is currently not available/,
       ) as unknown,
+      'false-shell-0': expect.stringMatching(
+        /within 12s: the login user "mute" has no usable shell there: .* ended with 1$/,
+      ) as unknown,
+      // What OpenSSH tells of a shell that is not there.
+      'missing-shell-0': expect.stringMatching(
+        /Cannot log in .* as "bare": the key "\S+" was refused/,
+      ) as unknown,
+      'last-0': 'ready: ',
       'full-0': expect.stringMatching(/home-full.*No space left on device/) as unknown,
     });
     const down = await space.run(['down', '--yes', 'mixed']);
