@@ -37,8 +37,7 @@ levels:
       web:
         provider: pool
         ssh: { hostKey: pinFirst, agent: false, password: "{{inputs.word}}" }
-        timeouts: { connect: 5s }
-        attempts: { launch: 1 }
+        timeouts: { connect: 1m }
         bootstrap: { run: 'echo fine' }
 `,
     );
@@ -49,8 +48,11 @@ levels:
     const down = await space.run(['down', '--yes', 'word', '--input', 'word=open sesame']);
     expect(down.code, down.stderr).toBe(0);
 
+    const startedAt = Date.now();
     const wrong = await space.run(['up', 'word.yml', '--input', 'word=wrong']);
     expect(wrong.code).toBe(1);
+    // Nobody waits for a server that said no: the limit is a minute.
+    expect(Date.now() - startedAt).toBeLessThan(30_000);
     expect(`${wrong.stdout}${wrong.stderr}`).toMatch(
       /as "ann": .*the password was refused|and the password were refused/,
     );

@@ -40,6 +40,11 @@ export async function connect(
       return relaunchOrGiveUp(machine, failureOf('connect', 'unreachable', message), { startedAt, context });
     }
     if (!(error instanceof ConnectionError)) throw error;
+    // Another machine may let in.
+    if (error.problem === 'authentication' && !(error instanceof PrivateKeyError)) {
+      const failure = failureOf('connect', 'unreachable', error.message);
+      return relaunchOrGiveUp(machine, failure, { startedAt, context });
+    }
     const reason = error.problem === 'host-key' ? 'host-key' : 'unreachable';
     const failed = { failure: failureOf('connect', reason, error.message), gaveUp: true, retryAt: null };
     return [{ type: 'step-failed', ...base, failed }];

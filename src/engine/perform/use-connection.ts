@@ -64,6 +64,7 @@ export async function persist<T>(
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       if (error.problem === 'host-key' || error.problem === 'failed') throw error;
+      if (error.problem === 'authentication' && wasThere(target.key, context)) throw error;
       if (last.isOpen) last.seen = clock.now();
       last.isOpen = false;
       if (clock.now() - last.seen >= connectWithin) throw error;
@@ -77,6 +78,12 @@ export async function persist<T>(
       pause = Math.min(pause * 2, PAUSE.longest);
     }
   }
+}
+
+/** True for a machine that was there before: one that is new may let nobody in before it has booted to the end. */
+function wasThere(id: string, { journal, provider }: PerformContext): boolean {
+  const instance = journal.state.instances.get(id);
+  return instance !== undefined && provider(instance.provider).keepsMachines;
 }
 
 /** From 0 to 1, another one for each machine and try, so that those that failed together do not come back together. */
