@@ -10,6 +10,7 @@ import { Readable } from 'node:stream';
 import { json, text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { spaciousMemory } from './spacious-memory.ts';
 import { makeTiers } from './tiers-image.ts';
 
 /** A container engine of the test's own, with its images; disposing of it ends whatever runs there. */
@@ -207,7 +208,9 @@ function isHeld(lock: string): boolean {
 
 async function makeDebian(file: string): Promise<void> {
   const unfinished = `${file}.tmp.tar`;
-  await run('mmdebstrap', ['--quiet', '--variant=minbase', 'bookworm', unfinished], { maxBuffer: 2 ** 26 });
+  const words = ['--quiet', '--variant=minbase', '--dpkgopt=force-unsafe-io', 'bookworm', unfinished];
+  const env = { ...process.env, TMPDIR: await spaciousMemory() };
+  await run('mmdebstrap', words, { maxBuffer: 2 ** 26, env });
   await rename(unfinished, file);
 }
 

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { spaciousMemory } from './spacious-memory.ts';
 
 /** What plans/tiers.yml would install. */
 const PACKAGES = ['postgresql', 'libdbd-pg-perl', 'nginx'];
@@ -36,8 +35,7 @@ tar -C "$root" -cf "$file" .
 
 /** Makes the file of a Debian with the packages of plans/tiers.yml from that of a minimal one. */
 export async function makeTiers(base: string, file: string): Promise<void> {
-  // In memory where it can be: a package's files are many and small.
-  const root = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'plan-tiers-'));
+  const root = await mkdtemp(join(await spaciousMemory(), 'plan-tiers-'));
   try {
     const words = ['sh', '-euc', PROGRAM, 'sh', root, base, `${file}.tmp`, ...PACKAGES];
     await promisify(execFile)('unshare', ['--mount', ...words], { maxBuffer: 2 ** 26 });
