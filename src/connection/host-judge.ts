@@ -50,6 +50,7 @@ export function judgeHost(knowledge: HostKnowledge): HostJudge {
   const wanted = knowledge.fingerprint;
   const keys = (known?.keys ?? []).map(parseHostKey);
   const revoked = (known?.revoked ?? []).map(parseHostKey);
+  const portless = (known?.portless ?? []).map(parseHostKey);
   const tellsNoType = pin === null && wanted !== null;
 
   function refuse(key: Buffer): string | null {
@@ -64,12 +65,15 @@ export function judgeHost(knowledge: HostKnowledge): HostJudge {
     if (pin !== null || wanted !== null) return null;
     if (keys.length > 0 && !keys.some((other) => other.equals(key)))
       return `${shows}, the known hosts have ${keys.map(fingerprint).join(', ')}\nSomebody may be in between. If the host was set up anew on purpose, correct the known hosts.`;
-    if (keys.length > 0 || unknown === 'pin') return null;
+    if (keys.length > 0 || unknown === 'pin' || portless.some((other) => other.equals(key))) return null;
     return `it is not in the known hosts, and ${shows}\n${hint}`;
   }
 
   return {
-    algorithms: pinned === null ? knownFirst(known?.keys ?? []) : signatureAlgorithms(pinned),
+    algorithms:
+      pinned === null
+        ? knownFirst([...(known?.keys ?? []), ...(known?.portless ?? [])])
+        : signatureAlgorithms(pinned),
     tellsNoType,
     refuse,
     noneOfThem:

@@ -6,6 +6,8 @@ export interface KnownHost {
   readonly keys: readonly string[];
   /** Keys that must not be accepted although they may stand there too. */
   readonly revoked: readonly string[];
+  /** Keys of the same name without a port, where another port than 22 is asked for: they will do, and refuse nothing. */
+  readonly portless: readonly string[];
 }
 
 /**
@@ -13,19 +15,22 @@ export interface KnownHost {
  * `[host]:port`, wildcards, negation, `@revoked`. Certificate authorities are passed over.
  */
 export function knownHost(text: string, host: string, port: number): KnownHost {
-  const name = port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`;
+  const plain = host.toLowerCase();
+  const name = port === 22 ? plain : `[${plain}]:${port}`;
   const keys: string[] = [];
+  const portless: string[] = [];
   const revoked: string[] = [];
   for (const line of text.split('\n')) {
     const words = line.trim().split(/\s+/);
     const marker = words[0]?.startsWith('@') === true ? words.shift() : undefined;
     const [names, type, key] = words;
     if (names === undefined || names.startsWith('#') || type === undefined || key === undefined) continue;
-    if (!matches(names, name)) continue;
-    if (marker === undefined) keys.push(`${type} ${key}`);
+    if (!matches(names, name)) {
+      if (port !== 22 && marker === undefined && matches(names, plain)) portless.push(`${type} ${key}`);
+    } else if (marker === undefined) keys.push(`${type} ${key}`);
     else if (marker === '@revoked') revoked.push(`${type} ${key}`);
   }
-  return { keys, revoked };
+  return { keys, revoked, portless };
 }
 
 /** A comma-separated list matches when one of its patterns does and none that begins with `!`. */

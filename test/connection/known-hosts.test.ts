@@ -35,6 +35,12 @@ describe('knownHost()', () => {
     expect(keys(text, '::1')).toEqual([B]);
   });
 
+  it('keeps keys of the name without a port apart, for another port than 22', () => {
+    const text = `web.example ${A}\n[web.example]:2222 ${B}\n@revoked web.example ${C}\n`;
+    expect(knownHost(text, 'web.example', 2222)).toEqual({ keys: [B], revoked: [], portless: [A] });
+    expect(knownHost(text, 'web.example', 22)).toEqual({ keys: [A], revoked: [C], portless: [] });
+  });
+
   it('follows wildcards, and negation above them', () => {
     const text = `*.example,!bad.example ${A}\nweb? ${B}\n!web1 ${C}\n`;
     expect(keys(text, 'good.example')).toEqual([A]);
@@ -47,7 +53,7 @@ describe('knownHost()', () => {
 
   it('keeps revoked keys apart, and passes certificate authorities over', () => {
     const text = `@revoked * ${A}\n@cert-authority *.example ${B}\nweb.example ${C}\n`;
-    expect(knownHost(text, 'web.example', 22)).toEqual({ keys: [C], revoked: [A] });
+    expect(knownHost(text, 'web.example', 22)).toEqual({ keys: [C], revoked: [A], portless: [] });
   });
 
   it('knows names that ssh-keygen hashed, and forgets those that it removed', () => {

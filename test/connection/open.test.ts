@@ -101,6 +101,14 @@ describe.skipIf(missing !== undefined)(`createOpener()${missing ? `: ${missing}`
       expect(await reach({ ...knownHosts, hostKey: key })).toEqual([]);
     });
 
+    it('accepts the key that is known of the name without the port, as OpenSSH does, and no other one', async () => {
+      const key = await keyOf('host-rsa');
+      await writeFile(file, `127.0.0.1 ${key}\n`);
+      expect(await reach(knownHosts)).toEqual([key]);
+      await writeFile(file, `127.0.0.1 ${other.access.hostKey ?? ''}\n`);
+      await expect(reach(knownHosts)).rejects.toMatchObject({ problem: 'host-key' });
+    });
+
     it('refuses a host that is unknown, and says how to make it known', async () => {
       await writeFile(file, '');
       await expect(reach(knownHosts)).rejects.toMatchObject({
