@@ -68,7 +68,7 @@ dd if=/dev/zero of=home-full/filler bs=1k count=65 2>/dev/null || :`,
       full: `port: ${port}, user: full`,
       last: `port: ${port}, user: ann`,
     };
-    // One address for each, because hosts with one address, port and user are one machine.
+    // One address for each, because hosts with one address and port are one machine.
     const list = Object.entries(hosts).map(
       ([name, text], i) => `{ address: 127.0.2.${i + 1}, labels: { name: ${name} }, ${text} }`,
     );

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
@@ -43,6 +44,27 @@ export function accessOf(entry: HostEntry, config: SshConfig, operator: Operator
     ...(jump.length > 0 && { jump }),
     startups: STARTUPS,
   };
+}
+
+/** Names the machine behind an entry: where it is reached, whoever logs in. 24 hexadecimal digits. */
+export type HostHash = (entry: HostEntry) => string;
+
+/** `~/.ssh/config` is asked when the first host is named. */
+export function hostHashes(config: () => SshConfig, operator: Operator): HostHash {
+  const known = new WeakMap<HostEntry, string>();
+  return (entry) => {
+    const hash = known.get(entry) ?? hashOf(entry, config(), operator);
+    known.set(entry, hash);
+    return hash;
+  };
+}
+
+/** Behind another host between, the same address is another machine. */
+function hashOf(entry: HostEntry, config: SshConfig, operator: Operator): string {
+  const jump = jumpOf(config(entry.address)('proxyjump').join(','), config, operator);
+  const way = [...jump, endpointOf(entry, config, operator)];
+  const text = way.map(({ host, port }) => `${host.toLowerCase()}:${port}`).join(' ');
+  return createHash('sha256').update(text).digest('hex').slice(0, 24);
 }
 
 function endpointOf(

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 
 import { StateError } from '../../errors.ts';
 import type { Tags } from '../provider.ts';
+import type { HostHash } from './access.ts';
 import type { HostEntry } from './host-entry.ts';
-import { hostHash } from './host-entry.ts';
 
 /** That a host is a machine of a deployment: one file for each host, which exists while it is. */
 export interface Claim {
@@ -42,7 +42,7 @@ export interface Claims {
 const FILE = /^([0-9a-f]{24})\.json$/;
 const ID = /^host-([0-9a-f]{24})-[0-9a-f]{8}$/;
 
-export function openClaims(stateDirectory: string): Claims {
+export function openClaims(stateDirectory: string, hashOf: HostHash): Claims {
   const directory = join(stateDirectory, 'hosts');
   const pathOf = (hash: string): string => join(directory, `${hash}.json`);
 
@@ -61,14 +61,14 @@ export function openClaims(stateDirectory: string): Claims {
   }
 
   function find(id: string): Claim | undefined {
-    const hash = ID.exec(id)?.[1];
+    const hash = hashIn(id);
     const claim = hash === undefined ? undefined : read(hash);
     return claim?.id === id ? claim : undefined;
   }
 
   /** Writes the whole claim under another name, so that it is there complete or not at all. */
   function publish(claim: Claim, how: (temporary: string, path: string) => void): void {
-    const hash = hostHash(claim.host);
+    const hash = hashIn(claim.id) ?? '';
     const temporary = join(directory, `.${hash}.${randomBytes(6).toString('hex')}`);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -92,7 +92,7 @@ export function openClaims(stateDirectory: string): Claims {
     },
     find,
     take(wanted) {
-      const hash = hostHash(wanted.host);
+      const hash = hashOf(wanted.host);
       const claim: Claim = { id: `host-${hash}-${randomBytes(4).toString('hex')}`, ...wanted };
       try {
         publish(claim, linkSync);
@@ -112,10 +112,15 @@ export function openClaims(stateDirectory: string): Claims {
     giveBack(id) {
       const claim = find(id);
       if (claim === undefined) return;
-      const path = pathOf(hostHash(claim.host));
+      const path = pathOf(hashIn(id) ?? '');
       ifThere(() => rmSync(path), path);
     },
   };
+}
+
+/** Of the host as it was reached when it was taken. */
+function hashIn(id: string): string | undefined {
+  return ID.exec(id)?.[1];
 }
 
 function ifThere<T>(act: () => T, path: string): T | undefined {

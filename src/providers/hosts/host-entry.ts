@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 import { parseHost, parsePort } from '../../ssh-options.ts';
 
 /** A machine that exists, as a plan or an inventory says. Null: left to `~/.ssh/config`. */
@@ -12,31 +10,22 @@ export interface HostEntry {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Names a host: entries with one address, port and user are the same machine. 24 hexadecimal digits. */
-export function hostHash({ address, port, user }: HostEntry): string {
-  const text = `${address.toLowerCase()}:${port ?? 22}:${user ?? ''}`;
-  return createHash('sha256').update(text).digest('hex').slice(0, 24);
-}
-
 /** True when a host has all of these labels. */
 export function hasLabels(host: HostEntry, labels: Readonly<Record<string, string>>): boolean {
   return Object.entries(labels).every(([key, value]) => host.labels[key] === value);
 }
 
 /**
- * The hosts of a list of `"[user@]address[:port]"` and `{ address, hostname?, port?, user?, labels? }`, each one once.
- * Throws an error that says which item is neither.
+ * The hosts of a list of `"[user@]address[:port]"` and `{ address, hostname?, port?, user?, labels? }`. Throws an error
+ * that says which item is neither.
  */
 export function readHostEntries(list: unknown): readonly HostEntry[] {
   if (!Array.isArray(list)) throw new Error('it is not a list');
-  const hosts = new Map<string, HostEntry>();
-  for (const [i, item] of (list as readonly unknown[]).entries()) {
+  return (list as readonly unknown[]).map((item, i) => {
     const host = readHostEntry(item);
     if (host === undefined) throw new Error(`item ${i + 1} is not a host: ${JSON.stringify(item)}`);
-    const hash = hostHash(host);
-    if (!hosts.has(hash)) hosts.set(hash, host);
-  }
-  return [...hosts.values()];
+    return host;
+  });
 }
 
 function readHostEntry(item: unknown): HostEntry | undefined {

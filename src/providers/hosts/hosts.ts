@@ -5,13 +5,12 @@ import { StateError } from '../../errors.ts';
 import { carriesTags, NO_SUCH_MACHINE, ProviderError, unknownMachine } from '../provider.ts';
 import type { Cancel, Holding, LabelChange, Observation, PowerAnswer, Provider } from '../provider.ts';
 import type { Operator } from './access.ts';
-import { accessOf } from './access.ts';
+import { accessOf, hostHashes } from './access.ts';
 import type { Wanted } from './choose.ts';
 import { shortages, wantedBy } from './choose.ts';
 import type { Claim } from './claims.ts';
 import { openClaims } from './claims.ts';
 import type { HostEntry } from './host-entry.ts';
-import { hostHash } from './host-entry.ts';
 import type { HostsConfig } from './inventory.ts';
 import { openPool } from './inventory.ts';
 import { takeHosts } from './launch.ts';
@@ -36,18 +35,19 @@ const NOT_OURS: PowerAnswer = { kind: 'cannot', why: 'it is a host that plan did
 export function createHostsProvider(options: HostsProviderOptions): Provider {
   const { config } = options;
   const operator = options.operator ?? thisOperator();
-  const pool = openPool(config);
-  const claims = openClaims(options.stateDirectory);
+  let readConfig: SshConfig | undefined;
+  const sshConfig = (): SshConfig => (readConfig ??= readSshConfig(operator.home));
+  const hashOf = hostHashes(sshConfig, operator);
+  const pool = openPool(config, hashOf);
+  const claims = openClaims(options.stateDirectory, hashOf);
   /** What the services that were looked at last still need, so that none takes what another one cannot do without. */
   const wanted = new Map<string, Wanted>();
   /** Hosts that were given back here: a machine that is replaced rather gets another one. */
   const givenBack = new Set<string>();
-  let sshConfig: SshConfig | undefined;
 
   function observe(claim: Claim): Observation {
-    const host = pool.known.get(hostHash(claim.host)) ?? claim.host;
-    sshConfig ??= readSshConfig(operator.home);
-    const access = accessOf(host, sshConfig, operator);
+    const host = pool.known.get(hashOf(claim.host)) ?? claim.host;
+    const access = accessOf(host, sshConfig(), operator);
     return {
       id: claim.id,
       state: 'running',
@@ -77,7 +77,7 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
 
   function giveBack(id: string): PowerAnswer {
     const claim = claims.find(id);
-    if (claim !== undefined) givenBack.add(hostHash(claim.host));
+    if (claim !== undefined) givenBack.add(hashOf(claim.host));
     claims.giveBack(id);
     return ACCEPTED;
   }
@@ -96,13 +96,13 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
 
   function withGivenBackLast(hosts: readonly HostEntry[]): readonly HostEntry[] {
     if (givenBack.size === 0) return hosts;
-    const isLast = (host: HostEntry): boolean => givenBack.has(hostHash(host));
+    const isLast = (host: HostEntry): boolean => givenBack.has(hashOf(host));
     return [...hosts.filter((host) => !isLast(host)), ...hosts.filter(isLast)];
   }
 
   function freeOf(hosts: readonly HostEntry[]): readonly HostEntry[] {
     const held = claims.all();
-    return hosts.filter((host) => !held.has(hostHash(host)));
+    return hosts.filter((host) => !held.has(hashOf(host)));
   }
 
   return {
@@ -132,6 +132,7 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
         const taking = {
           provider: config.name,
           pool: withGivenBackLast(hosts),
+          hashOf,
           others,
           claims,
           now: Date.now(),

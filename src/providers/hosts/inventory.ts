@@ -6,8 +6,9 @@ import type { Json } from '../../json.ts';
 import { yamlValue } from '../../yaml.ts';
 import { ProviderError } from '../provider.ts';
 import type { Cancel } from '../provider.ts';
+import type { HostHash } from './access.ts';
 import type { HostEntry } from './host-entry.ts';
-import { hostHash, readHostEntries } from './host-entry.ts';
+import { readHostEntries } from './host-entry.ts';
 
 /** A named configuration of the type `hosts`. */
 export interface HostsConfig {
@@ -15,7 +16,7 @@ export interface HostsConfig {
   readonly options: Readonly<Record<string, Json>>;
 }
 
-/** The hosts of a pool, in the order in which they are taken. */
+/** The hosts of a pool, each one once, in the order in which they are taken. */
 export interface Pool {
   /** Rejects with `ProviderError` when the program that prints them does not. */
   hosts(cancel: Cancel): Promise<readonly HostEntry[]>;
@@ -30,20 +31,30 @@ const MOST_BYTES = 64 * 1024 * 1024;
  * The pool of a configuration: its `hosts`, or what the program at `inventory`, an absolute path, prints when it is
  * first needed. Throws `UsageError` when it has neither, or a host that is none.
  */
-export function openPool({ name, options }: HostsConfig): Pool {
+export function openPool({ name, options }: HostsConfig, hash: HostHash): Pool {
   const { hosts, inventory } = options;
   if (typeof inventory !== 'string') {
-    const known = readOr(hosts, (why) => new UsageError(`Cannot use provider "${name}": its hosts: ${why}`));
-    return { known: byHash(known), hosts: () => Promise.resolve(known) };
+    const written = readOr(
+      hosts,
+      (why) => new UsageError(`Cannot use provider "${name}": its hosts: ${why}`),
+    );
+    let known: ReadonlyMap<string, HostEntry> | undefined;
+    const named = (): ReadonlyMap<string, HostEntry> => (known ??= byHash(written, hash));
+    return {
+      get known() {
+        return named();
+      },
+      hosts: () => Promise.resolve([...named().values()]),
+    };
   }
-  let printed: readonly HostEntry[] | undefined;
+  let isPrinted = false;
   let known: ReadonlyMap<string, HostEntry> = new Map();
   return {
     get known() {
       return known;
     },
     async hosts(cancel) {
-      if (printed !== undefined) return printed;
+      if (isPrinted) return [...known.values()];
       const output = await run(inventory, cancel);
       const why = (text: string): ProviderError => problem(inventory, `its output: ${text}`);
       let list: unknown;
@@ -52,15 +63,18 @@ export function openPool({ name, options }: HostsConfig): Pool {
       } catch (error) {
         throw why(error instanceof Error ? firstLine(error.message) : String(error));
       }
-      printed = readOr(list, why);
-      known = byHash(printed);
-      return printed;
+      known = byHash(readOr(list, why), hash);
+      isPrinted = true;
+      return [...known.values()];
     },
   };
 }
 
-function byHash(hosts: readonly HostEntry[]): ReadonlyMap<string, HostEntry> {
-  return new Map(hosts.map((host) => [hostHash(host), host]));
+/** Of two entries for one host the first counts. */
+function byHash(hosts: readonly HostEntry[], hash: HostHash): ReadonlyMap<string, HostEntry> {
+  const known = new Map<string, HostEntry>();
+  for (const host of hosts) if (!known.has(hash(host))) known.set(hash(host), host);
+  return known;
 }
 
 function readOr(list: unknown, refusal: (why: string) => Error): readonly HostEntry[] {

@@ -1,14 +1,15 @@
 import type { LaunchAnswer, LaunchBatch } from '../provider.ts';
+import type { HostHash } from './access.ts';
 import type { Wanted } from './choose.ts';
 import { candidates, labelsOf, shortageOf } from './choose.ts';
 import type { Claim, Claims } from './claims.ts';
 import type { HostEntry } from './host-entry.ts';
-import { hostHash } from './host-entry.ts';
 
 export interface Taking {
   /** Name of the configuration. */
   readonly provider: string;
   readonly pool: readonly HostEntry[];
+  readonly hashOf: HostHash;
   /** What other services still need. */
   readonly others: readonly Wanted[];
   readonly claims: Claims;
@@ -21,12 +22,12 @@ export interface Taking {
  * its end, is answered again. With fewer than `min` it takes none.
  */
 export function takeHosts(batch: LaunchBatch, taking: Taking): LaunchAnswer {
-  const { claims, pool } = taking;
+  const { claims, pool, hashOf } = taking;
   const labels = labelsOf(batch.request);
   const taken = new Map<number, Claim>();
   for (const claim of takenBefore(batch, claims)) taken.set(claim.index, claim);
   const held = claims.all();
-  const free = pool.filter((host) => !held.has(hostHash(host)));
+  const free = pool.filter((host) => !held.has(hashOf(host)));
   const open = [...batch.machines.keys()].filter((index) => !taken.has(index));
   const hosts = candidates(free, labels, taking.others)[Symbol.iterator]();
   for (const index of open) {

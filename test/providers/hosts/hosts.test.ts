@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { UsageError } from '../../../src/errors.ts';
+import type { Json } from '../../../src/json.ts';
 import type { SshAccess } from '../../../src/machine.ts';
 import type { LaunchAnswer, Observation, Provider } from '../../../src/providers/provider.ts';
 import { ProviderError } from '../../../src/providers/provider.ts';
@@ -138,6 +139,48 @@ describe('launch()', () => {
     const web = await launch(provider, 'a', 4);
     expect(await addresses(provider, web)).toEqual(['10.0.0.1', '10.0.0.3', '10.0.0.4', '10.0.0.6']);
     expect(await addresses(provider, await launch(provider, 'b', 2, db))).toEqual(['10.0.0.2', '10.0.0.5']);
+  });
+});
+
+describe('a host', () => {
+  const take = async (hosts: readonly Json[]): Promise<readonly (string | undefined)[]> => {
+    const provider = pool.open({ hosts });
+    const answer = await provider.launch(batchOf('a', 9, requestFor('web'), 1), cancel);
+    const seen = await observe(provider, idsOf(answer));
+    return seen.map(({ access }) =>
+      access?.kind === 'ssh' ? `${access.user}@${access.host}:${access.port}` : access?.kind,
+    );
+  };
+
+  it('is one, whoever logs in, as its first entry says', async () => {
+    const hosts = ['ann@10.0.0.1', '10.0.0.1', { address: '10.0.0.1', user: 'ben', port: 22 }, '10.0.0.1:23'];
+    expect(await take(hosts)).toEqual(['ann@10.0.0.1:22', 'ann@10.0.0.1:23']);
+  });
+
+  it('is one under all the names that ~/.ssh/config has for it, and another one behind another jump host', async () => {
+    pool.write(
+      '.ssh/config',
+      [
+        'Host web',
+        '  HostName 10.0.0.1',
+        '  Port 2222',
+        'Host far',
+        '  HostName 10.0.0.1',
+        '  Port 2222',
+        '  ProxyJump gate',
+      ].join('\n'),
+    );
+    const hosts = ['web', '10.0.0.1:2222', 'ben@web', 'far'];
+    expect(await take(hosts)).toEqual(['ann@10.0.0.1:2222', 'ann@10.0.0.1:2222']);
+  });
+
+  it('stays taken when another provider of the plan logs in there as somebody else', async () => {
+    await launch(pool.open({ hosts: ['10.0.0.1'] }), 'a', 1);
+    const other = pool.open({ hosts: ['ben@10.0.0.1'] }, { name: 'other' });
+    expect(await other.launch(batchOf('b', 1, requestFor('web')), cancel)).toMatchObject({
+      kind: 'refused',
+      message: 'Cannot take 1 host: the pool has 1 host, none is free',
+    });
   });
 });
 
