@@ -1,8 +1,10 @@
 import { instanceOf } from '../../colocation.ts';
 import { ConnectionError } from '../../connection/connection.ts';
+import type { Connection } from '../../connection/connection.ts';
 import type { Target } from '../../connection/connection-pool.ts';
 import type { Instance, Machine } from '../../machine.ts';
 import { servicesOf } from '../../plan/plan.ts';
+import type { Service } from '../../plan/plan.ts';
 import type { Observation } from '../../providers/provider.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { baseOf, messageOf } from './context.ts';
@@ -60,16 +62,22 @@ async function clearOne(
   const target = tenant && targetOf(tenant, seen, context);
   if (tenant === null || target === null) return null;
   const { machine } = tenant;
-  const user = servicesOf(context.plan).find(({ name }) => name === machine.service)?.user ?? null;
+  const service = servicesOf(context.plan).find(({ name }) => name === machine.service);
+  const base = baseOf(context, machine);
   let latest = 'no answer';
   using limit = within(timeout, context, cancel);
   const options = { signal: limit.signal, onBroken: (error: Error): void => void (latest = error.message) };
   try {
     await context.scripts.run(
       () =>
-        persist(target, context, options, (connection) =>
-          context.wiring.runner.clear(connection, { base: baseOf(context, machine), user }, options),
-        ),
+        persist(target, context, options, async (connection) => {
+          if (service !== undefined && isRaised(service)) {
+            const problem = await clearAsRoot(connection, base, context, options);
+            if (problem !== null)
+              context.tell({ type: 'warning', message: `Machine "${machine.name}": ${problem}` });
+          }
+          await context.wiring.runner.clear(connection, { base, user: service?.user ?? null }, options);
+        }),
       limit,
     );
     return null;
@@ -78,6 +86,32 @@ async function clearOne(
     if (error instanceof LostError) return null;
     if (!limit.expired() && !(error instanceof ConnectionError)) throw error;
     return `what was put on it cannot be removed: ${limit.expired() ? latest : messageOf(error)}`;
+  }
+}
+
+/** True when a script of a service runs as root, whose files are in root's home, although the service's do not. */
+function isRaised({ user, bootstrap, verify, teardown }: Service): boolean {
+  const scripts = [
+    bootstrap,
+    teardown,
+    ...verify.flatMap((check) => (check.kind === 'script' ? [check.script] : [])),
+  ];
+  return user !== 'root' && scripts.some((script) => script?.user === 'root');
+}
+
+/** Whom it does not let become root could not before either: that keeps no machine from going. */
+async function clearAsRoot(
+  connection: Connection,
+  base: string,
+  { wiring: { runner } }: PerformContext,
+  options: Cancel,
+): Promise<string | null> {
+  try {
+    await runner.clear(connection, { base, user: 'root' }, options);
+    return null;
+  } catch (error) {
+    if (!(error instanceof ConnectionError) || error.problem !== 'failed') throw error;
+    return `what scripts put on it as root cannot be removed: ${messageOf(error)}`;
   }
 }
 
