@@ -49,7 +49,7 @@ function readHosts(reading: Reading, list: Node): readonly Json[] {
   return itemsOf(list).flatMap((item, i) => {
     const host = item.kind === 'map' ? readHostMap(reading, item, i) : readHostText(reading, item, i);
     if (host === undefined) return [];
-    const key = JSON.stringify([host['address'], host['port'] ?? null, host['user'] ?? null]);
+    const key = JSON.stringify([host['address'], host['port'] ?? null]);
     const first = seen.get(key);
     if (first !== undefined) {
       const message = `Cannot use item ${i + 1} of the hosts: it is the same as item ${first + 1}`;
