@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../src/clock.ts';
 import { clockWith } from '../../src/clock.ts';
@@ -26,6 +25,7 @@ import type { FakeExecution, FakeMachines } from '../support/fake-machines.ts';
 import { createFakeMachines } from '../support/fake-machines.ts';
 import type { KillPoint, Mortality } from '../support/mortal.ts';
 import { mortal } from '../support/mortal.ts';
+import { quickDirectory } from '../support/quick-directory.ts';
 
 /** The engine on an EC2 endpoint, asked through the SDK, with fake machines and a clock that runs fast. */
 export interface Ec2Harness extends AsyncDisposable {
@@ -71,7 +71,7 @@ export async function createEc2Harness({
   onCall = () => undefined,
   ...options
 }: Ec2HarnessOptions = {}): Promise<Ec2Harness> {
-  const directory = await mkdtemp(join(tmpdir(), 'plan-ec2-engine-'));
+  const directory = await quickDirectory('plan-ec2-engine-');
   const stateDirectory = join(directory, 'state');
   const clock = fastClock();
   const endpoint = await startEc2Endpoint({ clock, regions: ['us-west-2'], ...options });

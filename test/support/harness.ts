@@ -1,5 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../src/clock.ts';
 import { down } from '../../src/engine/down.ts';
@@ -13,6 +12,7 @@ import { formatProblems } from '../../src/plan/diagnostic.ts';
 import { fileSources } from '../../src/plan/file-sources.ts';
 import { readPlan, resolvePlan } from '../../src/plan/load.ts';
 import type { Plan } from '../../src/plan/plan.ts';
+import type { Sources } from '../../src/sources.ts';
 import { archivedSources } from '../../src/sources.ts';
 import type { DeploymentState } from '../../src/state/deployment-state.ts';
 import { createLogs } from '../../src/state/log-files.ts';
@@ -26,6 +26,8 @@ import { createFakeMachines } from './fake-machines.ts';
 import { createMemoryDisk, openMemoryStore } from './memory-store.ts';
 import type { KillPoint } from './mortal.ts';
 import { mortal } from './mortal.ts';
+import { quickDirectory } from './quick-directory.ts';
+import { remember } from './remember.ts';
 import { createVirtualClock } from './virtual-clock.ts';
 
 /** The engine on a fake cloud, with fake machines and a virtual clock, over a real store in a directory of its own. */
@@ -68,8 +70,12 @@ export interface ProcessEnd {
 /** Milliseconds of real time after which an operation is taken to hang. */
 const PATIENCE = 10_000;
 
+/** Plans of harnesses that read no files. */
+const writtenPlan = remember<Plan>();
+const archivedPlan = remember<Plan | null>();
+
 export async function createHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const directory = options.store === 'memory' ? '/plans' : await mkdtemp(join(tmpdir(), 'plan-engine-'));
+  const directory = options.store === 'memory' ? '/plans' : await quickDirectory('plan-engine-');
   const clock = createVirtualClock();
   const cloud = createFakeCloud({ ...options, clock });
   const machines = createFakeMachines(clock, options.behave, {
@@ -106,9 +112,12 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
   /** Plans as the deployment keeps them. */
   function recorded(deployment: string, need: 'all' | 'teardown' = 'teardown'): PlanReader {
     return async ({ archive, path }) => {
-      const document = readPlan(path, archivedSources(await store.loadSources(archive)));
+      const sources = archivedSources(await store.loadSources(archive));
       const inputs = { flags: [], files: [], recorded: {}, env: {} };
-      return resolvePlan(document, { deployment, inputs, need }).plan;
+      return archivedPlan(
+        [archive, path, deployment, need],
+        () => resolvePlan(readPlan(path, sources), { deployment, inputs, need }).plan,
+      );
     };
   }
 
@@ -123,13 +132,19 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     file,
     async plan(text, inputs = []) {
       const path = join(directory, 'plan.yml');
-      if (isOnDisk) await file('plan.yml', text);
-      const entry = { kind: 'file', mode: 0o644, bytes: Buffer.from(text) } as const;
-      const document = readPlan(path, isOnDisk ? fileSources() : archivedSources(new Map([[path, entry]])));
       const given = { flags: inputs, files: [], recorded: {}, env: {} };
-      const { plan, problems } = resolvePlan(document, { deployment: null, inputs: given, need: 'all' });
-      if (plan === null) throw new Error(formatProblems(problems));
-      return plan;
+      const read = (sources: Sources): Plan => {
+        const document = readPlan(path, sources);
+        const { plan, problems } = resolvePlan(document, { deployment: null, inputs: given, need: 'all' });
+        if (plan === null) throw new Error(formatProblems(problems));
+        return plan;
+      };
+      if (isOnDisk) {
+        await file('plan.yml', text);
+        return read(fileSources());
+      }
+      const entry = { kind: 'file', mode: 0o644, bytes: Buffer.from(text) } as const;
+      return writtenPlan([text, inputs], () => read(archivedSources(new Map([[path, entry]]))));
     },
     repair: (plan) =>
       repair(wiring, { plan, readPlan: recorded(plan.deployment) }, { signal: new AbortController().signal }),

@@ -9,7 +9,7 @@ import type { Holder, Lock, Store } from '../../src/state/store.ts';
 interface Row {
   readonly name: string;
   readonly uuid: string;
-  readonly facts: { readonly number: number; readonly text: string }[];
+  readonly facts: { readonly number: number; readonly fact: Fact }[];
 }
 
 /** What outlives a process: stores that are opened on it one after the other see the same. */
@@ -26,7 +26,7 @@ export function createMemoryDisk(): MemoryDisk {
 }
 
 /**
- * The store's contract without files: facts are kept as JSON text, so that nothing is shared with who appended them,
+ * The store's contract without files: facts go through JSON text, so that nothing is shared with who appended them,
  * and states are folded from them. Nobody waits for a lock: one that is held is refused at once.
  */
 export function openMemoryStore(disk: MemoryDisk): Store {
@@ -50,7 +50,8 @@ export function openMemoryStore(disk: MemoryDisk): Store {
     for (const { state, texts } of entries) {
       const row = disk.deployments.get(state.uuid) ?? { name: state.name, uuid: state.uuid, facts: [] };
       disk.deployments.set(state.uuid, row);
-      for (const text of texts) row.facts.push({ number: (disk.lastFact += 1), text });
+      for (const text of texts)
+        row.facts.push({ number: (disk.lastFact += 1), fact: JSON.parse(text) as Fact });
     }
   }
 
@@ -59,7 +60,7 @@ export function openMemoryStore(disk: MemoryDisk): Store {
   }
 
   function stateOf({ facts }: Row): DeploymentState {
-    return foldFacts(facts.map(({ text }) => JSON.parse(text) as Fact));
+    return foldFacts(facts.map(({ fact }) => fact));
   }
 
   function free(name: string): void {
@@ -109,10 +110,8 @@ export function openMemoryStore(disk: MemoryDisk): Store {
     },
     async events(uuid: string, { after, limit }: { readonly after: number; readonly limit: number }) {
       await tick;
-      return (disk.deployments.get(uuid)?.facts ?? [])
-        .filter(({ number }) => number > after)
-        .slice(0, limit)
-        .map(({ number, text }) => ({ number, fact: JSON.parse(text) as Fact }));
+      if (limit === 0) return [];
+      return (disk.deployments.get(uuid)?.facts ?? []).filter(({ number }) => number > after).slice(0, limit);
     },
     lock(name: string, _holder: Holder, { signal }: { readonly signal: AbortSignal }): Promise<Lock> {
       if (signal.aborted) return Promise.reject(signal.reason as Error);
