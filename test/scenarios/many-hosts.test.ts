@@ -32,27 +32,28 @@ defaults:
   ssh: { privateKey: ${JSON.stringify(keyOf(world.access))}, hostKey: pinFirst }
   attempts: { launch: 1, bootstrap: 1 }
 levels:
-  - name: back
+  - name: hosts
     services:
-      store:
-        count: ${COUNT / 2}
-        bootstrap: { run: 'echo "who=$PLAN_MACHINE on $PLAN_HOSTNAME" >>"$PLAN_OUTPUT"' }
-        verify: { run: 'test "$(whoami)" = ann' }
+      host:
+        count: ${COUNT}
+        bootstrap: { run: 'echo "who=$PLAN_MACHINE on $PLAN_HOSTNAME" >>"$PLAN_OUTPUT"; : >ready' }
+        verify: { run: 'test -e ready && test "$(id -un)" = ann' }
+        teardown: { run: 'rm ready' }
         outputs: [who]
-  - name: front
+  - name: check
     services:
-      web:
-        count: ${COUNT / 2}
-        env: { WHO: "{{join services.store.all.who ','}}" }
-        bootstrap: { run: 'echo "$WHO" | tr , "\\n" >stores' }
-        verify: { run: 'test "$(wc -l <stores)" -eq ${COUNT / 2}' }
+      smoke:
+        provider: operator
+        ssh: null
+        env: { WHO: "{{join services.host.all.who ','}}" }
+        verify: { run: 'test "$(echo "$WHO" | tr , "\\n" | sort -u | wc -l)" -eq ${COUNT}', timeout: 5s }
 `,
     );
     const up = await space.run(['up', 'many.yml']);
     expect(up.code, up.stderr).toBe(0);
     const machines = [...(await space.machines('many')).values()];
     expect(machines.filter(({ state }) => state !== 'ready')).toEqual([]);
-    expect(new Set(machines.map(({ address }) => address)).size).toBe(COUNT);
+    expect(new Set(machines.map(({ address }) => address)).size).toBe(COUNT + 1);
     for (const { attempts } of machines) expect(attempts).toEqual({ launch: 1, bootstrap: 1 });
     const log = await world.log();
     expect(log).not.toMatch(/MaxStartups|no more sessions|drop connection/);
