@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { up } from '../../src/engine/up.ts';
@@ -7,7 +8,9 @@ import { createHarness } from '../support/harness.ts';
 import { plan, workspace } from './command.ts';
 import { startProgram } from './program.ts';
 
-const RACE = `
+/** `work` is what the machines do before they are ready. */
+function race(work: string): string {
+  return `
 version: 1
 name: race
 levels:
@@ -15,16 +18,20 @@ levels:
     services:
       web:
         count: 2
-        bootstrap: { run: 'echo "at work"; sleep 1.5' }
+        bootstrap: { run: 'echo "at work"; ${work}' }
 `;
+}
 
 let space: Awaited<ReturnType<typeof workspace>>;
 
 beforeAll(async () => {
-  space = await workspace({ 'race.yml': RACE });
+  space = await workspace({ 'slow.yml': race('sleep 1.5') });
+  const isDone = join(space.path, 'done-$PLAN_DEPLOYMENT');
+  await writeFile(join(space.path, 'race.yml'), race(`until [ -e "${isDone}" ]; do sleep 0.05; done`));
 });
 
 afterAll(async () => {
+  for (const name of names) await finish(name);
   await plan(['down', '--yes', ...names], { cwd: space.path });
   await space[Symbol.asyncDispose]();
 });
@@ -33,7 +40,13 @@ const names: string[] = [];
 
 function start(name: string, ...flags: readonly string[]) {
   if (!names.includes(name)) names.push(name);
-  return startProgram(space.path, ['up', 'race.yml', '--name', name, '--json', ...flags]);
+  const file = flags.includes('--lock-timeout') ? 'slow.yml' : 'race.yml';
+  return startProgram(space.path, ['up', file, '--name', name, '--json', ...flags]);
+}
+
+/** Lets the machines of a deployment of `race.yml` become ready. */
+async function finish(name: string): Promise<void> {
+  await writeFile(join(space.path, `done-${name}`), '');
 }
 
 /** How often something happened, by the events of several programs. */
@@ -82,6 +95,8 @@ describe('two ups of one deployment at the same moment', () => {
   it('are so as programs, too', async () => {
     for (let round = 0; round < 5; round += 1) {
       const programs = [start(`race-${round}`), start(`race-${round}`)];
+      await Promise.race(programs.map((program) => program.ended));
+      await finish(`race-${round}`);
       const ended = await Promise.all(programs.map((program) => program.ended));
       expect(ended.map(({ code }) => code).sort()).toEqual([0, 3]);
       const loser = programs[ended.findIndex(({ code }) => code === 3)];
@@ -113,5 +128,6 @@ it('reads do not wait for an operation that is under way', async () => {
   ];
   for (const argv of reads) expect([0, 1]).toContain((await plan(argv, { cwd: space.path })).code);
   expect(program.stdout()).not.toContain('"type":"result"');
+  await finish('read');
   expect((await program.ended).code).toBe(0);
 });
