@@ -1,3 +1,4 @@
+import { dirname, isAbsolute, relative } from 'node:path';
 import type { Reading } from './fields.ts';
 import { readTemplate, renderText, showRendered } from './fields.ts';
 import { mentionedPath, nearPath } from './library.ts';
@@ -78,8 +79,9 @@ function readQuery(reading: Reading, node: Node): Service['image'] {
 }
 
 /**
- * What an image is built from, handed over as JSON: `{"build":"<absolute directory>"}`. Of the directory, the names of
- * its entries are kept with the plan, not what they hold: a context may be large, and is there when it is built.
+ * What an image is built from, handed over as JSON: `{"build":"<directory>"}`, relative to the file that mentions it,
+ * because a plan that lies elsewhere asks for the same. Of the directory, the names of its entries are kept with the
+ * plan, not what they hold: a context may be large, and is there when it is built.
  */
 function readBuild(reading: Reading, node: Node): Service['image'] {
   const mention = scalarOf(child(node, 'build'));
@@ -101,5 +103,6 @@ function readBuild(reading: Reading, node: Node): Service['image'] {
     );
   if (!found.names.includes('Dockerfile'))
     return refuseBuild(`Cannot build an image from ${label}: it holds no Dockerfile`, null);
-  return literal(JSON.stringify({ build: absolute }));
+  const build = isAbsolute(path) ? absolute : relative(dirname(file.path), absolute) || '.';
+  return literal(JSON.stringify({ build }));
 }

@@ -102,10 +102,15 @@ describe('a provider of type docker', () => {
     const on = (image: string): Service =>
       serviceOn('type: docker', `image: ${image}`, { 'box/Dockerfile': 'FROM scratch', 'box/a': 'a' });
     expect(on('debian:13').image).toMatchObject({ text: 'debian:13' });
-    const { image } = on('{ build: box }');
-    expect(JSON.parse(render(image as Template, { inputs: {}, deployment: { name: 'x' } }))).toEqual({
-      build: '/plans/box',
-    });
+    const built = (directory: string) => {
+      const { image, imageDirectory } = on(`{ build: ${directory} }`);
+      const text = render(image as Template, { inputs: {}, deployment: { name: 'x' } });
+      return [JSON.parse(text) as unknown, imageDirectory];
+    };
+    // A plan that lies elsewhere asks for the same.
+    for (const directory of ['box', './box/', '../plans/box'])
+      expect(built(directory)).toEqual([{ build: 'box' }, '/plans']);
+    expect(built('/plans/box')).toEqual([{ build: '/plans/box' }, '/plans']);
     const text = planText(
       'image: { build: box }',
       'defaults: { provider: x }\nproviders: { x: { type: docker } }',
