@@ -11,6 +11,7 @@ import type { Wiring } from './operation.ts';
 import type { Cancel, PerformContext } from './perform/context.ts';
 import { failureOf, messageOf } from './perform/context.ts';
 import { perform } from './perform/perform.ts';
+import { seenText } from './perform/seen-text.ts';
 import { persist, targetOf } from './perform/use-connection.ts';
 import { within } from './limit.ts';
 import { openProviders } from './providers.ts';
@@ -63,7 +64,7 @@ export async function inspect(
     const seen = await observe(machines, main, limit, { signal });
     return await Promise.all(
       machines.map(async (machine): Promise<Finding> => {
-        const failure = observed(machine, seen) ?? (await reached(machine, main, limit, { signal }));
+        const failure = observed(machine, seen, main) ?? (await reached(machine, main, limit, { signal }));
         if (failure !== null || machine.stage !== 'ready') return { machine: machine.name, failure };
         return { machine: machine.name, failure: await verified(machine, contexts, limit, { signal }) };
       }),
@@ -98,12 +99,11 @@ async function observe(
   return seen;
 }
 
-function observed(machine: Machine, seen: Seen): Failure | null {
+function observed(machine: Machine, seen: Seen, context: PerformContext): Failure | null {
   const one = seen.get(machine.id ?? '');
   if (typeof one === 'string') return failureOf('launch', 'error', `Cannot ask the provider: ${one}`);
   if (one?.state === 'running') return moved(machine, one);
-  const why = one?.reason == null ? '' : `: ${one.reason}`;
-  return failureOf('launch', 'lost', `The machine is "${one?.state ?? 'unknown'}" at the provider${why}`);
+  return failureOf('launch', 'lost', seenText(one ?? { state: 'unknown', reason: null }, machine, context));
 }
 
 /** It was stopped and started since: who has its old address now is nobody to be asked. */

@@ -13,6 +13,11 @@ export interface Secrets {
   readonly areKnown: boolean;
 }
 
+/** False when a sensitive input of a plan has no value here. */
+export function secretsAreKnown({ inputs }: Pick<Plan, 'inputs'>): boolean {
+  return Object.values(inputs).every(({ sensitive, value }) => !sensitive || value !== undefined);
+}
+
 export function createSecrets(plan: Plan, journal: Journal): Secrets {
   const inputs = Object.values(plan.inputs).filter(({ sensitive }) => sensitive);
   const base = createMask(inputs.flatMap(({ value }) => (value === undefined ? [] : [String(value)])));
@@ -44,7 +49,7 @@ export function createSecrets(plan: Plan, journal: Journal): Secrets {
       const own = sensitiveOutputs(machine);
       return own.length === 0 ? mask : mask.with(own);
     },
-    areKnown: inputs.every(({ value }) => value !== undefined),
+    areKnown: secretsAreKnown(plan),
   };
 }
 

@@ -207,6 +207,36 @@ describe.skipIf(missing !== undefined)(
       expect(orphans.code, orphans.stderr).toBe(0);
     });
 
+    it('masks what a container printed last, and shows nothing of it where it cannot be masked', async () => {
+      const word = 'a word for the container alone';
+      await space.plan(
+        'loud',
+        `
+inputs: { word: { sensitive: true } }
+providers: { boxes: { type: docker } }
+levels:
+  - name: all
+    services:
+      loud:
+        provider: boxes
+        image: ${BUSYBOX}
+        attempts: { launch: 1 }
+        docker: { env: { WORD: "{{inputs.word}}" }, command: 'echo "it is $WORD"; exit 3' }
+`,
+      );
+      const ran = [await space.run(['up', 'loud.yml', '--input', `word=${word}`])];
+      expect(ran[0]).toMatchObject({ code: 1 });
+      expect(ran[0]?.stderr).toMatch(/ended with exit code 3\n *It printed last:\n *it is \*\*\*\n/);
+      for (const argv of [
+        ['status', 'loud'],
+        ['status', 'loud', '--refresh'],
+        ['events', 'loud', '--json'],
+      ])
+        ran.push(await space.run(argv));
+      for (const { stdout, stderr } of ran) expect(stdout + stderr).not.toContain(word);
+      expect(await space.run(['down', 'loud', '--yes'])).toMatchObject({ code: 0 });
+    });
+
     it('shows no secret on any command line', async () => {
       const seen = await watch.stop();
       // What runs for long is seen for certain: in a container, on a host, on a local machine.

@@ -9,6 +9,7 @@ import { accessOf } from './machine-access.ts';
 import type { WatchEnd } from '../watch.ts';
 import { power } from './power.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
+import { seenText } from './seen-text.ts';
 
 /** Waits until the provider says that the machine runs: the first stage of readiness. */
 export async function boot(
@@ -48,11 +49,10 @@ export async function boot(
   }
   const { observation } = end;
   if (observation.state !== 'running' || observation.addresses === null || observation.access === null) {
-    const why = observation.reason === null ? '' : `: ${observation.reason}`;
     const failure = failureOf(
       'launch',
       GONE.has(observation.state) ? 'lost' : 'error',
-      `The machine is "${observation.state}" at the provider${why}`,
+      seenText(observation, machine, context),
     );
     return relaunchOrGiveUp(machine, failure, { startedAt, context });
   }

@@ -6,6 +6,7 @@ import type { Machine } from '../../machine.ts';
 import type { Observation } from '../../providers/provider.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { passwordOf } from './password.ts';
+import { seenText } from './seen-text.ts';
 
 /** First pause before a machine is tried again, and the longest, in milliseconds. */
 const PAUSE = { first: 100, longest: 2_000 };
@@ -14,10 +15,7 @@ const LOOK_EVERY = 5_000;
 
 /** The machine is gone at its provider: there is nothing to connect to any more. */
 export class LostError extends Error {
-  constructor({ state, reason }: Observation) {
-    super(`The machine is "${state}" at the provider${reason === null ? '' : `: ${reason}`}`);
-    this.name = 'LostError';
-  }
+  override readonly name = 'LostError';
 }
 
 export function targetOf(
@@ -72,7 +70,11 @@ export async function persist<T>(
       if (clock.now() - last.looked >= LOOK_EVERY) {
         last.looked = clock.now();
         const seen = await haveLookedAt(target.key, context, { signal });
-        if (seen?.state === 'terminating' || seen?.state === 'terminated') throw new LostError(seen);
+        if (seen?.state === 'terminating' || seen?.state === 'terminated') {
+          const { instances, machines } = context.journal.state;
+          const machine = machines.get(instances.get(target.key)?.machine ?? '');
+          throw new LostError(seenText(seen, machine, context));
+        }
       }
       await clock.sleep(pause * (1 - spread(target.key, (tries += 1)) / 2), { signal });
       pause = Math.min(pause * 2, PAUSE.longest);
