@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { onTestFinished } from 'vitest';
+import { it, onTestFinished } from 'vitest';
 import type { Ran, RunOptions } from '../cli/command.ts';
 import type { MachineBackend } from '../support/ec2/backend.ts';
 import type { Ec2Endpoint, Ec2Options } from '../support/ec2/endpoint.ts';
 import { startEc2Endpoint } from '../support/ec2/endpoint.ts';
 import type { SshdMachines } from '../support/ec2/machines.ts';
-import { createSshdMachines } from '../support/ec2/machines.ts';
+import { createSshdMachines, machinesMissing } from '../support/ec2/machines.ts';
+import { killedAt } from './killed-at.ts';
 import type { Scenario } from './scenario.ts';
 import { openScenario } from './scenario.ts';
 
@@ -23,7 +21,7 @@ export interface CloudScenario extends Scenario {
   killedAt(event: number, argv: readonly string[]): Promise<boolean>;
 }
 
-const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+const missing = machinesMissing();
 export const SSH_PORT = 2_222;
 
 /** Plans that it writes have the provider `west`, whose credentials are sensitive inputs, as the default one. */
@@ -98,20 +96,11 @@ export async function cloudScenario({
         .instances()
         .filter(({ state }) => state !== 'terminated' && state !== 'shutting-down')
         .map(({ id }) => id),
-    async killedAt(event, argv) {
-      const child = spawn(
-        process.execPath,
-        [MAIN, ...argv, '--json', '--quiet', '--state-dir', space.stateDirectory],
-        { cwd: space.path, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] },
-      );
-      const ended = once(child, 'exit');
-      let seen = 0;
-      createInterface({ input: child.stdout }).on('line', () => {
-        seen += 1;
-        if (seen === event) child.kill('SIGKILL');
-      });
-      const [, signal] = (await ended) as [number | null, NodeJS.Signals | null];
-      return signal === 'SIGKILL';
-    },
+    killedAt: (event, argv) => killedAt(event, space, argv, env),
   };
+}
+
+/** A test that needs machines that are servers; where there can be none, it is skipped and its name says why. */
+export function onMachines(name: string, test: () => Promise<void>): void {
+  it.skipIf(missing !== undefined)(missing === undefined ? name : `${name}: ${missing}`, test);
 }

@@ -2,19 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { ensureKeyPair } from '../../src/keys.ts';
 import type { Impostor } from '../support/ec2/machine-impostor.ts';
-import { machinesMissing } from '../support/ec2/machines.ts';
 import { startSshd } from '../support/sshd.ts';
 import type { CloudScenario } from './cloud-scenario.ts';
-import { cloudScenario } from './cloud-scenario.ts';
-
-const missing = machinesMissing();
-/** On real machines, or not at all, with the reason in its name. */
-function onMachines(name: string, test: () => Promise<void>): void {
-  it.skipIf(missing !== undefined)(missing === undefined ? name : `${name}: ${missing}`, test);
-}
+import { cloudScenario, onMachines } from './cloud-scenario.ts';
 
 const LEVELS = `
 levels:

@@ -1,15 +1,8 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { randomAccount } from '../support/ec2/endpoint.ts';
-import { machinesMissing } from '../support/ec2/machines.ts';
-import { cloudScenario } from './cloud-scenario.ts';
-
-const missing = machinesMissing();
-/** On real machines, or not at all, with the reason in its name. */
-function onMachines(name: string, test: () => Promise<void>): void {
-  it.skipIf(missing !== undefined)(missing === undefined ? name : `${name}: ${missing}`, test);
-}
+import { cloudScenario, onMachines } from './cloud-scenario.ts';
 
 const PASSWORD = 'p4ssw0rd-of-the-user-data';
 

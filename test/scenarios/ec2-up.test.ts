@@ -1,14 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { expect, it } from 'vitest';
-import { machinesMissing } from '../support/ec2/machines.ts';
-import { cloudScenario } from './cloud-scenario.ts';
+import { expect } from 'vitest';
+import { cloudScenario, onMachines } from './cloud-scenario.ts';
 import { machinesOf, states } from './scenario.ts';
-
-const missing = machinesMissing();
-/** On real machines, or not at all, with the reason in its name. */
-function onMachines(name: string, test: () => Promise<void>): void {
-  it.skipIf(missing !== undefined)(missing === undefined ? name : `${name}: ${missing}`, test);
-}
 
 const LEVELS = `
 levels:

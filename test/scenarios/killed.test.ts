@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
+import { killedAt } from './killed-at.ts';
 import type { Scenario } from './scenario.ts';
 import { machinesOf, scenario } from './scenario.ts';
-
-const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 
 const LEVELS = `
 levels:
@@ -30,23 +26,6 @@ levels:
 `;
 
 const MACHINES = ['first-0', 'first-1', 'first-2', 'second-0', 'second-1'];
-
-/** Runs a command as a process of its own that is killed when it tells of its event of this number; false: it ended. */
-async function killedAt(event: number, space: Scenario, argv: readonly string[]): Promise<boolean> {
-  const child = spawn(
-    process.execPath,
-    [MAIN, ...argv, '--json', '--quiet', '--state-dir', space.stateDirectory],
-    { cwd: space.path, stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  const ended = once(child, 'exit');
-  let seen = 0;
-  createInterface({ input: child.stdout }).on('line', () => {
-    seen += 1;
-    if (seen === event) child.kill('SIGKILL');
-  });
-  const [, signal] = (await ended) as [number | null, NodeJS.Signals | null];
-  return signal === 'SIGKILL';
-}
 
 /** Homes of machines, which are instances at the provider. */
 function instances({ stateDirectory }: Scenario): readonly string[] {

@@ -8,23 +8,14 @@ import {
   StopInstancesCommand,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Ec2Endpoint } from './endpoint.ts';
-import { startEc2Endpoint } from './endpoint.ts';
-import { clientOf, errorOf, launchOf } from './trial.ts';
+import { errorOf, launchOf, onEndpoint } from './trial.ts';
 
 let endpoint: Ec2Endpoint;
 let client: EC2Client;
 
-beforeEach(async () => {
-  endpoint = await startEc2Endpoint();
-  client = clientOf(endpoint);
-});
-
-afterEach(async () => {
-  client.destroy();
-  await endpoint[Symbol.asyncDispose]();
-});
+onEndpoint((cloud) => ({ endpoint, client } = cloud));
 
 async function launch(rest: Partial<RunInstancesCommandInput> = {}): Promise<readonly string[]> {
   const { Instances = [] } = await client.send(new RunInstancesCommand(launchOf(endpoint, rest)));

@@ -2,8 +2,24 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import type { RunInstancesCommandInput } from '@aws-sdk/client-ec2';
-import { expect } from 'vitest';
+import { beforeEach, expect } from 'vitest';
 import type { Ec2Endpoint } from './endpoint.ts';
+import { startEc2Endpoint } from './endpoint.ts';
+
+/** Gives each test of the file a new endpoint and a client of it, which end with the test. */
+export function onEndpoint(
+  begin: (cloud: { readonly endpoint: Ec2Endpoint; readonly client: EC2Client }) => void,
+): void {
+  beforeEach(async () => {
+    const endpoint = await startEc2Endpoint();
+    const client = clientOf(endpoint);
+    begin({ endpoint, client });
+    return async () => {
+      client.destroy();
+      await endpoint[Symbol.asyncDispose]();
+    };
+  });
+}
 
 /** The SDK's own client, which asks once. */
 export function clientOf(
