@@ -23,14 +23,22 @@ const FOREIGN: readonly (readonly [key: string, part?: string])[] = [
   ['attempts', 'launch'],
 ];
 
-/** Lets services that are colocated share the machines of the service at the root of their chain. */
+/**
+ * Lets services that are colocated share the machines of the service at the root of their chain. `counts`: problems that
+ * inputs may bring about.
+ */
 export function colocate(
   draft: Draft,
   levels: readonly Level[],
-): { readonly levels: readonly Level[]; readonly problems: readonly Problem[] } {
+): {
+  readonly levels: readonly Level[];
+  readonly problems: readonly Problem[];
+  readonly counts: readonly Problem[];
+} {
   const drafts = new Map(servicesOf(draft).map((service) => [service.name, service]));
   const read = new Map(levels.flatMap(({ services }) => services.map((one) => [one.name, one])));
   const problems: Problem[] = [];
+  const counts: Problem[] = [];
   const shared = levels.map((level): Level => ({
     ...level,
     services: level.services.map((service) => {
@@ -39,10 +47,20 @@ export function colocate(
       problems.push(...foreignKeys(written));
       const root = rootOf(written, drafts, problems);
       const host = root && read.get(root.name);
-      return host === undefined ? service : sharing(service, written, host);
+      if (host === undefined) return service;
+      const sharer = sharing(service, written, host);
+      counts.push(...countProblems(sharer, written, host));
+      return sharer;
     }),
   }));
-  return { levels: shared, problems };
+  return { levels: shared, problems, counts };
+}
+
+function countProblems({ count }: Service, written: DraftService, host: Service): readonly Problem[] {
+  const node = scalarOf(keyOf(written, 'colocate'));
+  if (node === undefined || host.count.max > 0 || count.max === 0) return [];
+  const message = `Cannot share the machines of ${quoted(node.text)}: ${quoted(host.name)} has a count of 0`;
+  return [problemAt(node.place, message, 'Give this service a count of 0 too, or leave its count out.')];
 }
 
 function targetOf(service: DraftService): string | undefined {

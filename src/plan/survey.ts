@@ -44,7 +44,7 @@ export function surveyPlan(draft: Draft, reading: Reading, check: 'all' | 'sourc
     return { name: level.name, index: level.index, services };
   });
   const colocated = colocate(draft, levels);
-  problems.push(...(check === 'all' ? colocated.problems : []));
+  problems.push(...(check === 'all' ? colocated.problems : []), ...colocated.counts);
   const found = [...reading.problems, ...problems];
   return { levels: colocated.levels, problems: found, used: inputsUsed(draft, nodes) };
 }

@@ -53,6 +53,24 @@ describe('a colocated service', () => {
     expect(problemsOf(first, second).join('\n')).toMatch(message);
   });
 
+  it('is refused where there are no machines to share, unless it has none itself', () => {
+    const counts = (db: number, agent: string): string => `
+version: 1
+name: test
+inputs: { n: { default: ${db} } }
+levels:
+  - { name: one, services: { db: { count: "{{inputs.n}}" }, agent: { colocate: db${agent} } } }
+`;
+    const problems = (db: number, agent: string): readonly string[] =>
+      messages(resolve(read(counts(db, agent))).problems);
+    expect(problems(0, ', count: 2')).toEqual([
+      expect.stringContaining('Cannot share the machines of "db": "db" has a count of 0'),
+    ]);
+    expect(problems(0, ', count: 0')).toEqual([]);
+    expect(problems(0, '')).toEqual([]);
+    expect(problems(1, ', count: 2')).toEqual([]);
+  });
+
   it('takes limits of its scripts, and what defaults say of machines for others', () => {
     expect(
       problemsOf('agent: { colocate: db, timeouts: { bootstrap: 1m }, attempts: { bootstrap: 2 } }'),
