@@ -226,7 +226,7 @@ levels:
       );
       const ran = [await space.run(['up', 'loud.yml', '--input', `word=${word}`])];
       expect(ran[0]).toMatchObject({ code: 1 });
-      expect(ran[0]?.stderr).toMatch(/ended with exit code 3\n *It printed last:\n *it is \*\*\*\n/);
+      expect(ran[0]?.stderr).toMatch(/ended with exit code 3\n {8}It printed last:\n {8}it is \*\*\*\n/);
       for (const argv of [
         ['status', 'loud'],
         ['status', 'loud', '--refresh'],

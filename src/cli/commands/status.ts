@@ -12,6 +12,7 @@ import { print, printJson } from '../context.ts';
 import { displayPath, givenName, loadDeployment, statusPaths, withStore } from '../deployments.ts';
 import { isBroken } from '../follow.ts';
 import { countOf } from '../render/happening.ts';
+import { hang } from '../render/hang.ts';
 import type { Style } from '../render/style.ts';
 import { styleOf } from '../render/style.ts';
 
@@ -94,7 +95,7 @@ export function statusText(document: StatusDocument, { now, cwd, style, broken }
     const line = `    ${machine.name.padEnd(widths.name)}  ${state}  ${address}  ${age(machine.updatedAt, now)}`;
     if (machine.failure === null) return [line];
     const { step, message, logPath } = machine.failure;
-    const failure = `      ${style.bad(`${step} failed: ${message}`)}`;
+    const failure = `      ${style.bad(`${step} failed: ${hang(message, 8)}`)}`;
     return logPath === null ? [line, failure] : [line, failure, `      log: ${displayPath(logPath, cwd)}`];
   }
 }

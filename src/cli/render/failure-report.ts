@@ -4,6 +4,7 @@ import type { Machine } from '../../machine.ts';
 import type { DeploymentState } from '../../state/deployment-state.ts';
 import { machineState } from '../../state/machine-state.ts';
 import { countOf } from './happening.ts';
+import { hang } from './hang.ts';
 import type { NextCommands } from './next-commands.ts';
 import type { Style } from './style.ts';
 
@@ -134,7 +135,7 @@ function failureLines(
   const { step, exitCode, message, logTail } = failure;
   const code = exitCode === null ? '' : ` (exit code ${exitCode})`;
   return [
-    `  ${style.bold(listOf(names))}  ${step} failed${code}: ${message}`,
+    `  ${style.bold(listOf(names))}  ${step} failed${code}: ${hang(message, 4)}`,
     ...logTail.slice(-tail).map((line) => `    ${style.dim('|')} ${line}`),
     ...(failure.logPath === null ? [] : [`    log: ${logPath(failure.logPath)}`]),
   ];

@@ -2,6 +2,7 @@ import { formatDuration } from '../../duration.ts';
 import type { Fact, RevisionKind, StepFailure } from '../../fact.ts';
 import type { DeploymentState } from '../../state/deployment-state.ts';
 import type { StepKind } from '../../step.ts';
+import { hang } from './hang.ts';
 
 /** One thing that happened to one machine or to the deployment, in words. */
 export interface Happening {
@@ -48,13 +49,13 @@ export function happenings(
       if (shortfall === null) return [];
       return [
         about(
-          `${countOf(fact.ids.filter((id) => id === null).length, 'machine')} not launched: ${shortfall.failure.message}${again(shortfall)}`,
+          `${countOf(fact.ids.filter((id) => id === null).length, 'machine')} not launched: ${messageOf(shortfall)}`,
           'bad',
         ),
       ];
     }
     case 'launch-refused':
-      return [about(`launch refused: ${fact.failed.failure.message}${again(fact.failed)}`, 'bad')];
+      return [about(`launch refused: ${messageOf(fact.failed)}`, 'bad')];
     case 'machine-running': {
       const since = launchedAt(fact.machine);
       return [
@@ -77,7 +78,7 @@ export function happenings(
       return [
         of(
           fact.machine,
-          `${fact.step} failed after ${formatDuration(Math.max(0, fact.at - fact.startedAt))}: ${fact.failed.failure.message}${again(fact.failed)}`,
+          `${fact.step} failed after ${formatDuration(Math.max(0, fact.at - fact.startedAt))}: ${messageOf(fact.failed)}`,
           { tone: 'bad' },
         ),
       ];
@@ -90,7 +91,7 @@ export function happenings(
     case 'machine-labelled':
       return [of(fact.machine, 'labelled')];
     case 'instance-condemned':
-      return [of(fact.machine, `to be replaced: ${fact.cause}`, { tone: 'bad' })];
+      return [of(fact.machine, `to be replaced: ${fact.cause.split('\n')[0] ?? ''}`, { tone: 'bad' })];
     case 'terminate-requested':
       return fact.machines.map((name) => of(name, 'terminating', { tone: 'detail' }));
     case 'instances-gone': {
@@ -144,8 +145,10 @@ const REVISED = {
   verify: 'to be verified again',
 } as const satisfies Record<RevisionKind, string>;
 
-function again({ gaveUp }: StepFailure): string {
-  return gaveUp ? '' : ' (tries again)';
+/** What may follow on lines of their own is indented. */
+function messageOf({ failure: { message }, gaveUp }: StepFailure): string {
+  const [first = '', ...rest] = message.split('\n');
+  return hang([`${first}${gaveUp ? '' : ' (tries again)'}`, ...rest].join('\n'), 8);
 }
 
 /** `1 machine`, `3 machines`. */

@@ -5,6 +5,7 @@ import type { DeploymentState } from '../../state/deployment-state.ts';
 import type { ReportOptions } from './failure-report.ts';
 import { alike, countOfRest, failedMachines, listOf, SHOWN_FAILURES } from './failure-report.ts';
 import { countOf } from './happening.ts';
+import { hang } from './hang.ts';
 import type { Style } from './style.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -63,7 +64,8 @@ function missingLines(state: DeploymentState, { style, next }: ReportOptions): r
     ...failed
       .slice(0, SHOWN_FAILURES)
       .map(
-        ({ names, failure }) => `  ${style.bold(listOf(names))}  ${failure.step} failed: ${failure.message}`,
+        ({ names, failure }) =>
+          `  ${style.bold(listOf(names))}  ${failure.step} failed: ${hang(failure.message, 4)}`,
       ),
     ...(failed.length > SHOWN_FAILURES ? [`  … and ${countOfRest(failed)} more: ${next.status}`] : []),
   ];
