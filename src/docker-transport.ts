@@ -179,6 +179,8 @@ function clientOf(
   }
   const agent = new TlsAgent({ keepAlive: true });
   const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => readPem(join(certificates, name)));
+  if (ca === undefined && cert === undefined)
+    throw new DockerError(`Cannot read the engine's certificates: there is none in "${certificates}"`, null);
   return { docker: client({ ...place, agent, ca, cert, key, protocol: 'https' }), agent };
 }
 
@@ -186,10 +188,12 @@ function client(settings: object): Docker {
   return new Docker(settings);
 }
 
-function readPem(path: string): Buffer {
+/** Undefined where there is none: of the server's authority where that is well known, of ours where it wants none. */
+function readPem(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new DockerError(`Cannot read the engine's certificates: ${messageOf(error)}`, null, {
       cause: error,
     });
@@ -212,7 +216,9 @@ function dockerError(error: unknown, address: string): DockerError {
 }
 
 function messageOf(error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
+  // Of TLS; its message is a line of OpenSSL's own log.
+  const { code, reason } = error as NodeJS.ErrnoException & { readonly reason?: unknown };
+  if (typeof reason === 'string' && code?.startsWith('ERR_SSL_') === true) return reason;
   const message = error instanceof Error ? error.message : String(error);
   return message === '' ? (code ?? 'it did not say why') : message;
 }

@@ -78,8 +78,11 @@ export function dockerMissing(): string | undefined {
   return missing && `there is no ${missing[0]} here (Debian: ${missing[1]})`;
 }
 
-/** Starts an engine that has these images, under a data directory of its own. */
-export async function startDocker(images: readonly ImageName[] = [BUSYBOX]): Promise<TestDocker> {
+/** Starts an engine that has these images, under a data directory of its own; `more`: further words of its command line. */
+export async function startDocker(
+  images: readonly ImageName[] = [BUSYBOX],
+  more: readonly string[] = [],
+): Promise<TestDocker> {
   const missing = dockerMissing();
   if (missing !== undefined) throw new Error(missing);
   const directory = await mkdtemp(join(tmpdir(), 'plan-docker-'));
@@ -92,6 +95,7 @@ export async function startDocker(images: readonly ImageName[] = [BUSYBOX]): Pro
     ...['--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec')],
     ...['--pidfile', join(directory, 'pid'), '--host', `unix://${socket}`, '--default-address-pool', pool],
     ...['--bridge=none', '--iptables=false', '--ip6tables=false', '--log-level=warn'],
+    ...more,
   ];
   // An engine of the computer's own may have closed all bridges but those that it made itself.
   const opening = ['FORWARD', '-s', addresses, '-d', addresses, '-j', 'ACCEPT'];
