@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DockerEngine } from '../../docker-engine.ts';
 import { DockerError } from '../../docker-transport.ts';
 import type { Queue } from '../../queue.ts';
@@ -11,6 +12,9 @@ import type { DockerOptions } from './options.ts';
 
 /** Milliseconds after which a port that is taken may be free. */
 const PORT_PAUSE = 5_000;
+/** How often a name is asked for that is taken by a container which cannot be seen, and milliseconds between. */
+const NAME_TRIES = 100;
+const NAME_PAUSE = 50;
 const TAKEN = /port is already allocated|address already in use/;
 
 type Outcome =
@@ -59,19 +63,16 @@ async function launchOne(
   cancel: Cancel,
 ): Promise<Outcome> {
   const name = containerName(batch.request, machine);
-  let id: string;
-  let state = 'created';
+  let made;
   try {
-    id = await engine.create(name, containerSpec(batch, machine, index, options, resolved), cancel);
+    made = await makeOrFind(engine, name, containerSpec(batch, machine, index, options, resolved), cancel);
   } catch (error) {
-    if (isConflict(error)) {
-      const there = await engine.container(name, cancel);
-      if (there?.labels[BATCH_LABEL] !== batch.token)
-        return failed(`Cannot make the container "${name}": there is another one of this name`);
-      ({ id, state } = there);
-    } else return failed(`Cannot make the container "${name}": ${refusalOf(error)}`);
+    return failed(`Cannot make the container "${name}": ${refusalOf(error)}`);
   }
-  if (state !== 'created') return { kind: 'made', id };
+  if (made.token !== null && made.token !== batch.token)
+    return failed(`Cannot make the container "${name}": there is another one of this name`);
+  const { id } = made;
+  if (made.state !== 'created') return { kind: 'made', id };
   try {
     if (options.network !== null) await connect(engine, options.network, id, cancel);
     await engine.start(id, cancel);
@@ -80,6 +81,28 @@ async function launchOne(
     const why = refusalOf(error);
     await engine.removeContainer(id, cancel);
     return failed(`Cannot start the container "${name}": ${why}`, TAKEN.test(why) ? PORT_PAUSE : null);
+  }
+}
+
+interface Made {
+  readonly id: string;
+  readonly state: string;
+  /** Of the batch that made it; null: it was made now. */
+  readonly token: string | null;
+}
+
+/** A name is taken a moment before its container can be seen, and a moment longer. */
+async function makeOrFind(engine: DockerEngine, name: string, spec: object, cancel: Cancel): Promise<Made> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return { id: await engine.create(name, spec, cancel), state: 'created', token: null };
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      const there = await engine.container(name, cancel);
+      if (there !== null) return { id: there.id, state: there.state, token: there.labels[BATCH_LABEL] ?? '' };
+      if (tries === NAME_TRIES) throw error;
+    }
+    await delay(NAME_PAUSE, undefined, cancel);
   }
 }
 
