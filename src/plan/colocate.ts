@@ -6,6 +6,7 @@ import { didYouMean } from './nearest.ts';
 import { child, scalarOf } from './node.ts';
 import type { Level, Service } from './plan.ts';
 import { quoted } from './problems.ts';
+import { PROVIDER_TYPES } from './provider-types.ts';
 import { problemAt } from './text-file.ts';
 
 /** What a service that launches no machine has no use for. */
@@ -14,10 +15,7 @@ const FOREIGN: readonly (readonly [key: string, part?: string])[] = [
   ['image'],
   ['ssh'],
   ['labels'],
-  ['local'],
-  ['hosts'],
-  ['docker'],
-  ['ec2'],
+  ...PROVIDER_TYPES.map((type): readonly [string] => [type]),
   ['timeouts', 'launch'],
   ['timeouts', 'connect'],
   ['attempts', 'launch'],
