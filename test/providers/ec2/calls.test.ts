@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/clock.ts';
 import { systemClock } from '../../../src/clock.ts';
 import type { Ec2Api } from '../../../src/providers/ec2/api.ts';
@@ -249,12 +249,11 @@ describe('what EC2 answers', () => {
   });
 
   it('says so when there are no credentials', async () => {
-    const before = { ...process.env };
-    process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
-    process.env['AWS_SHARED_CREDENTIALS_FILE'] = '/nonexistent';
-    process.env['AWS_CONFIG_FILE'] = '/nonexistent';
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nonexistent');
+    vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent');
     for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE'])
-      Reflect.deleteProperty(process.env, name);
+      vi.stubEnv(name, undefined);
     try {
       for (const profile of [null, 'nobody']) {
         const error = await errorOf(vpcs(await open({ credentials: null, profile })));
@@ -262,7 +261,7 @@ describe('what EC2 answers', () => {
         expect(error).toBeInstanceOf(Ec2Error);
       }
     } finally {
-      process.env = before;
+      vi.unstubAllEnvs();
     }
     expect(requests).toBe(0);
   });
