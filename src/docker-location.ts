@@ -7,7 +7,7 @@ import { UsageError } from './errors.ts';
 
 /** Where an engine that speaks Docker's API listens. */
 export interface DockerLocation {
-  /** `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2376`, `ssh://user@host`. */
+  /** `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2376`. */
   readonly address: string;
   /** Directory of `ca.pem`, `cert.pem` and `key.pem`; null: it is spoken to without TLS. */
   readonly certificates: string | null;
@@ -34,7 +34,7 @@ export function ownSurroundings(): Surroundings {
 
 /**
  * Finds the engine as the `docker` command does: what is wanted, `DOCKER_HOST`, the current context, a socket of Docker,
- * one of Podman. Rejects with `UsageError` for a context that does not exist and an address that is none.
+ * one of Podman. Rejects with `UsageError` for a context that does not exist and an address that is none, or one of SSH.
  */
 export async function locateDocker(
   wanted: { readonly host: string | null; readonly context: string | null },
@@ -45,7 +45,10 @@ export async function locateDocker(
   const host = environment['DOCKER_HOST'] ?? '';
   if (wanted.context === null && host !== '') return fromEnvironment(addressOf(host), surroundings);
   const name = wanted.context ?? (environment['DOCKER_CONTEXT'] || (await currentContext(surroundings)));
-  if (name !== '' && name !== 'default') return (await contextCalled(name, surroundings)).location;
+  if (name !== '' && name !== 'default') {
+    const { location } = await contextCalled(name, surroundings);
+    return { ...location, address: addressOf(location.address) };
+  }
   const sockets = surroundings.sockets ?? usualSockets(surroundings);
   const socket = sockets.find((path) => existsSync(path)) ?? sockets[0] ?? '';
   return { address: `unix://${socket}`, certificates: null };
@@ -74,10 +77,17 @@ function fromEnvironment(address: string, surroundings: Surroundings): DockerLoc
 
 function addressOf(text: string): string {
   const address = text.includes('://') ? text : `tcp://${text}`;
-  if (!/^(?:unix:\/\/\/|tcp:\/\/[^/]|ssh:\/\/[^/])/.test(address) || !URL.canParse(address))
+  if (address.startsWith('ssh:')) {
+    const to = address.slice('ssh://'.length).replace(/\/.*/, '') || 'user@host';
+    throw new UsageError(
+      `Cannot use the container engine at "${text}": an engine is not reached through SSH`,
+      `Forward its socket with "ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ssh://${to}" and use unix:///tmp/docker.sock.`,
+    );
+  }
+  if (!/^(?:unix:\/\/\/|tcp:\/\/[^/])/.test(address) || !URL.canParse(address))
     throw new UsageError(
       `Cannot use the container engine at "${text}": it is not an address`,
-      'Write unix:///var/run/docker.sock, tcp://10.0.0.5:2376 or ssh://user@host.',
+      'Write unix:///var/run/docker.sock or tcp://10.0.0.5:2376.',
     );
   return address;
 }

@@ -150,7 +150,7 @@ export function openDockerTransport({ address, certificates }: DockerLocation): 
       }
       return await progressOf(stream, signal);
     },
-    close: () => agent?.destroy(),
+    close: () => agent.destroy(),
   };
 }
 
@@ -158,7 +158,7 @@ export function openDockerTransport({ address, certificates }: DockerLocation): 
 function clientOf(
   address: string,
   certificates: string | null,
-): { readonly docker: Docker; readonly agent: Agent | undefined } {
+): { readonly docker: Docker; readonly agent: Agent } {
   const url = new URL(address);
   const none = { host: undefined, port: undefined, socketPath: undefined, ca: undefined, cert: undefined };
   const settings = { ...none, key: undefined, timeout: undefined, protocol: 'http' as const };
@@ -167,11 +167,6 @@ function clientOf(
     return { docker: client({ ...settings, agent, socketPath: decodeURIComponent(url.pathname) }), agent };
   }
   const host = url.hostname;
-  if (url.protocol === 'ssh:') {
-    const sshOptions = { agent: process.env['SSH_AUTH_SOCK'] };
-    const login = { username: decodeURIComponent(url.username), port: url.port || '22' };
-    return { docker: client({ ...settings, ...login, host, protocol: 'ssh', sshOptions }), agent: undefined };
-  }
   const place = { ...settings, host, port: url.port || '2375' };
   if (certificates === null) {
     const agent = new Agent({ keepAlive: true });

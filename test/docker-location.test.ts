@@ -62,6 +62,21 @@ describe('locateDocker()', () => {
     await expect(locateDocker({ ...unsaid, context: 'near' }, at())).rejects.toMatchObject(hint);
     await expect(locateDocker({ ...unsaid, host: 'http://x' }, at())).rejects.toThrow(/it is not an address/);
   });
+
+  it('says how to do without SSH, whoever names it', async () => {
+    const refusal = {
+      message: 'Cannot use the container engine at "ssh://ann@h": an engine is not reached through SSH',
+      hint: 'Forward its socket with "ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ssh://ann@h" and use unix:///tmp/docker.sock.',
+    };
+    const meta = join(home, '.docker', 'contexts', 'meta', 'tunnel');
+    await mkdir(meta);
+    const context = { Name: 'tunnel', Endpoints: { docker: { Host: 'ssh://ann@h' } } };
+    await writeFile(join(meta, 'meta.json'), JSON.stringify(context));
+    const told = at({ DOCKER_HOST: 'ssh://ann@h' });
+    await expect(locateDocker(unsaid, told)).rejects.toMatchObject(refusal);
+    await expect(locateDocker({ ...unsaid, context: 'tunnel' }, at())).rejects.toMatchObject(refusal);
+    await rm(meta, { recursive: true });
+  });
 });
 
 describe('frameReader()', () => {

@@ -7,9 +7,9 @@ import { checkRendered, isGiven, readText } from './provider-fields.ts';
 import { problemAt } from './text-file.ts';
 
 const ENGINE_SHAPE = {
-  shape: /^(?:unix:\/\/\/|tcp:\/\/|ssh:\/\/)\S/,
+  shape: /^(?:unix:\/\/\/|tcp:\/\/)\S/,
   what: 'where an engine listens',
-  hint: 'Write unix:///var/run/docker.sock, tcp://10.0.0.5:2376 or ssh://user@host.',
+  hint: 'Write unix:///var/run/docker.sock or tcp://10.0.0.5:2376.',
 };
 
 /** Reads a configuration of the type `docker`, or of one that is not known yet. */
