@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { declaredProvider } from '../colocation.ts';
 import type { ProviderUse, Target } from '../engine/orphans.ts';
 import { PlanError, UsageError } from '../errors.ts';
 import type { PlanSource } from '../machine.ts';
@@ -143,7 +144,8 @@ function inputOf(flag: string): string {
 
 /** Where a deployment has something, or may have. */
 function liveProviders({ instances, batches, scopes }: LedgerEntry): readonly string[] {
-  return [...new Set([...instances.values(), ...batches.values(), ...scopes.keys()])];
+  const names = [...instances.values(), ...batches.values(), ...scopes.keys()];
+  return [...new Set(names.map(declaredProvider))];
 }
 
 /** Targets, of which those with the same configuration and the same place are one. */

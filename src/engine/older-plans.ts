@@ -1,3 +1,4 @@
+import { declaredProvider } from '../colocation.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { PlanReader } from './retired.ts';
@@ -14,7 +15,7 @@ export async function olderPlans(
   const plans = new Set<Plan>();
   const declared = new Set(Object.keys(plan.providers));
   for (const { provider, under, stage } of machines.values()) {
-    if (under === null || stage === 'gone' || declared.has(provider)) continue;
+    if (under === null || stage === 'gone' || declared.has(declaredProvider(provider))) continue;
     const found = await read(under);
     if (found === null) continue;
     plans.add(found);

@@ -76,6 +76,8 @@ function sharing(service: Service, written: DraftService, host: Service): Servic
     options: {},
     ssh: {},
     labels: {},
+    // A machine is reached as its owner says.
+    timeouts: { ...service.timeouts, launch: host.timeouts.launch, connect: host.timeouts.connect },
     launchesOneByOne: true,
     hostKeyByProvider: false,
   };

@@ -139,6 +139,16 @@ describe('gcTargets()', () => {
     );
   });
 
+  it('asks the provider of the machines that others share, and nobody else about the shares', async () => {
+    const instances = new Map([
+      ['i-1', 'west'],
+      ['i-1/agent-0.1', '(colocated) west'],
+    ]);
+    const found = await asked({ one: { text: WEST, instances } });
+    expect(found.problems.filter(({ provider }) => provider !== 'keyed')).toEqual([]);
+    expect(shown(found).slice(1)).toEqual(['west | ec2 | us-west-2 | - | u-one west']);
+  });
+
   it('names the plans that are not kept any more', async () => {
     const found = await asked({
       lost: { text: null, scopes: new Map([['west', null]]) },

@@ -27,6 +27,14 @@ describe('a colocated service', () => {
     });
   });
 
+  it('has the time to be reached that the service has whose machines it shares', () => {
+    const text = plan(
+      'host: { timeouts: { connect: 7s } }, agent: { colocate: host, timeouts: { verify: 9s } }',
+    );
+    const { timeouts } = findService(planOf(text), 'agent');
+    expect(timeouts).toMatchObject({ launch: 180_000, connect: 7_000, verify: 9_000 });
+  });
+
   it('may have a count of its own', () => {
     const { count } = findService(planOf(plan('agent: { colocate: db, count: 7 }')), 'agent');
     expect(count).toEqual({ min: 7, max: 7 });
