@@ -3,19 +3,11 @@ import type { LaunchBatch } from '../../src/providers/provider.ts';
 import { ProviderError } from '../../src/providers/provider.ts';
 import type { CloudFault, FakeCloud, FakeCloudOptions } from './fake-cloud.ts';
 import { createFakeCloud } from './fake-cloud.ts';
+import { launchRequest } from './launch-request.ts';
 import { createVirtualClock } from './virtual-clock.ts';
 
 const tags = { deployment: 'stack', uuid: 'uuid-1', owner: 'tester', state: 'here' };
-const request = {
-  service: 'web',
-  image: null,
-  directory: '/',
-  options: {},
-  labels: {},
-  handsHostKey: true,
-  resolved: null,
-  tags,
-};
+const request = launchRequest({ tags });
 const cancel = { signal: new AbortController().signal };
 
 function batchOf(count: number, min = 1, token = 'token-1'): LaunchBatch {

@@ -5,13 +5,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { startHost } from '../../src/providers/local/host.ts';
 import { createLocalProvider } from '../../src/providers/local/local.ts';
-import type { InstanceState, LaunchRequest, Observation, Provider } from '../../src/providers/provider.ts';
+import type {
+  InstanceState,
+  LaunchRequest,
+  Observation,
+  Provider,
+  Tags,
+} from '../../src/providers/provider.ts';
+import { launchRequest } from './launch-request.ts';
 import { connectTo } from './ssh-client.ts';
 import type { TestClient } from './ssh-client.ts';
 import { until as waitUntil } from './until.ts';
 
 export const cancel = { signal: new AbortController().signal };
-export const tags = { deployment: 'test', uuid: 'uuid-1', owner: 'tester', state: 'here' };
 
 /** A state directory of its own with its local provider; disposing it ends all its machines. */
 export interface LocalMachines extends AsyncDisposable {
@@ -84,7 +90,7 @@ export async function createLocalMachines(options: {
         left.map(({ id }) => id),
         cancel,
       );
-      await closer.release({} as typeof tags, cancel);
+      await closer.release({} as Tags, cancel);
       await closer.close();
       host?.stop();
       // A host that was started for a command that was cancelled ends a moment after that command.
@@ -103,16 +109,6 @@ export function batchOf(count: number, request: Partial<LaunchRequest> = {}) {
     token: `token-${++batches}`,
     machines: Array.from({ length: count }, (_, index) => ({ name: `web-${index}`, generation: 1 })),
     min: 1,
-    request: {
-      service: 'web',
-      image: null,
-      directory: '/',
-      options: {},
-      labels: {},
-      handsHostKey: true,
-      resolved: null,
-      tags,
-      ...request,
-    },
+    request: launchRequest(request),
   };
 }

@@ -6,6 +6,7 @@ import { createEc2Provider } from '../../../src/providers/ec2/ec2.ts';
 import { openEc2Api } from '../../../src/providers/ec2/ec2-client.ts';
 import { readConfig } from '../../../src/providers/ec2/read-config.ts';
 import type { Json } from '../../../src/json.ts';
+import { launchRequest } from '../../support/launch-request.ts';
 import { testProviderContract } from '../provider-contract.ts';
 import type { ContractSubject, Lack } from '../provider-contract.ts';
 import { cancel, providerOnEndpoint } from './provider-on-endpoint.ts';
@@ -56,16 +57,7 @@ async function on(endpoint: string): Promise<ContractSubject> {
     provider,
     openAnother: open,
     batch: (token, count, tags) =>
-      batchOf(token, count, {
-        service: 'web',
-        image: image.id,
-        directory: '/',
-        options,
-        labels: { tier: 'front' },
-        tags,
-        handsHostKey: true,
-        resolved: null,
-      }),
+      batchOf(token, count, launchRequest({ image: image.id, options, labels: { tier: 'front' }, tags })),
     async dispose() {
       await provider.close();
       rmSync(stateDirectory, { recursive: true, force: true });

@@ -17,6 +17,7 @@ import type {
 } from '../../../src/providers/provider.ts';
 import type { Ec2Endpoint, Ec2Options } from '../../support/ec2/endpoint.ts';
 import { startEc2Endpoint } from '../../support/ec2/endpoint.ts';
+import { launchRequest } from '../../support/launch-request.ts';
 
 export const cancel = { signal: new AbortController().signal };
 export const TAGS: Tags = { deployment: 'shop', uuid: '1234abcd-0000', owner: 'ann@host', state: 'here' };
@@ -77,17 +78,7 @@ export async function providerOnEndpoint(
     options: Readonly<Record<string, Json>> = {},
     rest: Partial<LaunchRequest> = {},
   ): LaunchRequest {
-    return {
-      service: 'web',
-      image,
-      directory: '/',
-      options,
-      labels: { tier: 'front' },
-      tags: TAGS,
-      handsHostKey: true,
-      resolved: null,
-      ...rest,
-    };
+    return launchRequest({ image, options, labels: { tier: 'front' }, tags: TAGS, ...rest });
   }
 
   return {

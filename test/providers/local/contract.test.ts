@@ -1,4 +1,5 @@
 import { createLocalProvider } from '../../../src/providers/local/local.ts';
+import { launchRequest } from '../../support/launch-request.ts';
 import { createLocalMachines } from '../../support/local-machines.ts';
 import { testProviderContract } from '../provider-contract.ts';
 import type { ContractSubject } from '../provider-contract.ts';
@@ -12,16 +13,7 @@ async function open(inProcess: boolean): Promise<ContractSubject> {
       token,
       machines: Array.from({ length: count }, (_, index) => ({ name: `web-${index}`, generation: 1 })),
       min: 1,
-      request: {
-        service: 'web',
-        image: null,
-        directory: '/',
-        options: {},
-        labels: { tier: 'front' },
-        handsHostKey: true,
-        resolved: null,
-        tags,
-      },
+      request: launchRequest({ labels: { tier: 'front' }, tags }),
     }),
     dispose: async () => machines[Symbol.asyncDispose](),
   };

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { tryListen } from '../../../src/providers/local/address.ts';
 import { startHost } from '../../../src/providers/local/host.ts';
-import { batchOf, cancel, createLocalMachines, tags } from '../../support/local-machines.ts';
+import { tags } from '../../support/launch-request.ts';
+import { batchOf, cancel, createLocalMachines } from '../../support/local-machines.ts';
 import type { LocalMachines } from '../../support/local-machines.ts';
 import { isGone } from '../../support/processes.ts';
 import { until } from '../../support/until.ts';

@@ -15,7 +15,7 @@ import { createReaper } from '../../../src/providers/local/reaper.ts';
 import { newRecord } from '../../../src/providers/local/record.ts';
 import type { MachineRecord } from '../../../src/providers/local/record.ts';
 import type { Owner } from '../../../src/providers/local/processes.ts';
-import { tags } from '../../support/local-machines.ts';
+import { launchRequest } from '../../support/launch-request.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -23,16 +23,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const request = {
-  service: 'web',
-  image: null,
-  directory: '/',
-  options: {},
-  labels: {},
-  handsHostKey: true,
-  resolved: null,
-  tags,
-};
+const request = launchRequest();
 
 function record(name: string): MachineRecord {
   const machine = { name, generation: 1, index: 0, token: 't', request, environment: {}, bootsAt: 0 };
