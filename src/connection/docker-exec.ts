@@ -28,8 +28,13 @@ const LONGEST_PAUSE = 250;
 /** Commands at the same time: an engine begins more of them more slowly. */
 const COMMANDS = 8;
 
-/** What a login does before its command: a container's own working directory may be anywhere. */
-const LOGIN = '[ -n "${HOME-}" ] || export HOME=/root\ncd 2>/dev/null || cd /\n';
+/** What a login does before its command: an engine tells only of HOME, and the working directory may be anywhere. */
+const LOGIN = `[ -n "\${HOME-}" ] || export HOME=/root
+[ -n "\${USER-}" ] || USER=$(id -un 2>/dev/null) || unset USER
+[ -z "\${USER-}" ] || export USER LOGNAME="$USER"
+[ -n "\${SHELL-}" ] || export SHELL=/bin/sh
+cd 2>/dev/null || cd /
+`;
 
 /** Runs commands in a container that runs. It is lost when the container ends, or the engine. */
 export async function openDocker(

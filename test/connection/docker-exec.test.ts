@@ -110,14 +110,16 @@ describe.skipIf(missing !== undefined)(`openDocker()${missing ? `: ${missing}` :
       await expect(forward).rejects.toMatchObject({ problem: 'failed', message: /one of perl, python3, nc/ });
     });
 
-    it('starts commands at the home of the user that it is told', async () => {
+    it('starts commands as a login of the user that it is told would', async () => {
       const { access } = await startContainer(docker, BUSYBOX, { WorkingDir: '/var' });
       for (const [user, told] of [
-        [null, '/root root'],
-        ['guest', '/tmp guest'],
+        [null, '/root root root root /bin/sh'],
+        ['guest', '/tmp guest guest guest /bin/sh'],
       ] as const) {
         await using connection = await openConnection({ ...access, user }, options);
-        const { stdout } = await connection.exec('echo "$(pwd) $(whoami)"', { signal: never });
+        const { stdout } = await connection.exec(`sh -c 'echo "$(pwd) $(whoami) $USER $LOGNAME $SHELL"'`, {
+          signal: never,
+        });
         expect(String(stdout)).toBe(`${told}\n`);
       }
     });
