@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { eachOf, feedAll } from '../feed.ts';
 import type { BareWork } from './bare.ts';
 
-/** Hosts at once; on two cores, fewer and more take longer. */
-const AT_ONCE = Number(process.env['BENCH_AT_ONCE'] ?? 16);
+/** Hosts at once: with fewer it takes longer. */
+const AT_ONCE = 50;
 
 const work = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as BareWork;
 const scripts = work.scripts.map((path) => readFileSync(path, 'utf8'));
