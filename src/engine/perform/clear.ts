@@ -1,4 +1,4 @@
-import { instanceOf } from '../../colocation.ts';
+import { instanceOf, isShared } from '../../colocation.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import type { Connection } from '../../connection/connection.ts';
 import type { Target } from '../../connection/connection-pool.ts';
@@ -61,12 +61,18 @@ async function clearOne(
   if (seen?.state === 'terminated' || seen?.state === 'unknown') return null;
   const target = tenant && targetOf(tenant, seen, context);
   if (tenant === null || target === null) return null;
-  const { machine } = tenant;
+  const { machine, instance } = tenant;
   const service = servicesOf(context.plan).find(({ name }) => name === machine.service);
   const base = baseOf(context, machine);
+  // The machine that it shares waits for this before it is replaced, and perhaps because nobody reaches it.
+  const connectWithin = isShared(instance.provider) ? service?.timeouts.connect : undefined;
   let latest = 'no answer';
   using limit = within(timeout, context, cancel);
-  const options = { signal: limit.signal, onBroken: (error: Error): void => void (latest = error.message) };
+  const options = {
+    signal: limit.signal,
+    onBroken: (error: Error): void => void (latest = error.message),
+    ...(connectWithin !== undefined && { connectWithin }),
+  };
   try {
     await context.scripts.run(
       () =>
