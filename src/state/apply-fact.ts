@@ -127,7 +127,10 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
       return;
     case 'instance-kept': {
       const instance = state.instances.get(fact.id);
-      if (instance !== undefined) replaceInstance(state, { ...instance, kept: true }, touched);
+      if (instance === undefined) return;
+      replaceInstance(state, { ...instance, kept: true }, touched);
+      // Another one may wait for its end.
+      if (state.machines.has(instance.machine)) touched.machines.add(instance.machine);
       return;
     }
     case 'machines-dropped':
