@@ -82,7 +82,8 @@ function summary(differences: readonly Difference[]): string {
     const count = counts.get(action as Difference['action']);
     return count === undefined ? [] : [`${verb} ${count}`];
   });
-  return `would ${parts.join(', ')} ${differences.length === 1 ? 'machine' : 'machines'}`;
+  const last = parts.at(-1)?.endsWith(' 1') === true;
+  return `would ${parts.join(', ')} ${last ? 'machine' : 'machines'}`;
 }
 
 /** One line for all machines of a service to which the same happens for the same reason. */

@@ -104,7 +104,7 @@ describe('diff', () => {
       stderr: '',
     });
     const replaced = ['--input', 'delay=2ms', '--input', 'webs=1'];
-    const expected = `stack: would replace 1, bootstrap again 1, terminate 1 machines
+    const expected = `stack: would replace 1, bootstrap again 1, terminate 1 machine
 level 1 of 2: data
   tear down and replace db-0: options changed
 level 2 of 2: app

@@ -206,7 +206,7 @@ describe('forecast()', () => {
       'a service, which is renamed',
       ONE(TORN),
       ONE(TORN).replace('web:', 'site:'),
-      'stack: would launch 1, terminate 1 machines\nlevel 1 of 1: app\n  launch site-0: service site is new\nafter every level\n  tear down and terminate web-0: service web is gone',
+      'stack: would launch 1, terminate 1 machine\nlevel 1 of 1: app\n  launch site-0: service site is new\nafter every level\n  tear down and terminate web-0: service web is gone',
     ],
     [
       'a level, which is removed',
@@ -242,13 +242,13 @@ describe('forecast()', () => {
         '{ image: two }',
         '{ files: [{ target: a, content: "{{services.db.address}}" }], env: { B: "2" } }',
       ),
-      'stack: would replace 1, bootstrap again 1 machines\nlevel 1 of 2: data\n  replace db-0: image changed\nlevel 2 of 2: app\n  bootstrap again web-0: env B changed, file a changed: db-0 is replaced',
+      'stack: would replace 1, bootstrap again 1 machine\nlevel 1 of 2: data\n  replace db-0: image changed\nlevel 2 of 2: app\n  bootstrap again web-0: env B changed, file a changed: db-0 is replaced',
     ],
     [
       'an upstream, whose verify is all that depends on it',
       TWO('{ image: one }', '{ verify: { run: "true", args: ["{{services.db.hostname}}"] } }'),
       TWO('{ image: two }', '{ verify: { run: "true", args: ["{{services.db.hostname}}"] } }'),
-      'stack: would replace 1, verify again 1 machines\nlevel 1 of 2: data\n  replace db-0: image changed\nlevel 2 of 2: app\n  verify again web-0: check run changed: db-0 is replaced (if that makes a difference)',
+      'stack: would replace 1, verify again 1 machine\nlevel 1 of 2: data\n  replace db-0: image changed\nlevel 2 of 2: app\n  verify again web-0: check run changed: db-0 is replaced (if that makes a difference)',
     ],
     [
       'an upstream, in what nobody uses',
@@ -354,7 +354,7 @@ describe('forecast()', () => {
       'up',
       ONE('{ image: two, bootstrap: { run: "true" }, teardown: { run: "true" } }'),
       { nth: 1, of: 'cloud launch', moment: 'before' },
-      'stack: would go on with 1, terminate 1 machines\nlevel 1 of 1: app\n  go on with web-0: launch is unfinished\n  terminate web-0: its former instance is left over: image changed',
+      'stack: would go on with 1, terminate 1 machine\nlevel 1 of 1: app\n  go on with web-0: launch is unfinished\n  terminate web-0: its former instance is left over: image changed',
     ],
   ])('after %s', async (_, kind, text, at, expected) => {
     await using harness = await createHarness({ store: 'memory', endTime: 1_000 });

@@ -91,6 +91,8 @@ export function happenings(
     case 'machine-labelled':
       return [of(fact.machine, 'labelled')];
     case 'instance-condemned':
+      // What it goes back to the start for was told when that began.
+      if (state.machines.get(fact.machine)?.cause === fact.cause) return [];
       return [of(fact.machine, `to be replaced: ${fact.cause.split('\n')[0] ?? ''}`, { tone: 'bad' })];
     case 'terminate-requested':
       return fact.machines.map((name) => of(name, 'terminating', { tone: 'detail' }));

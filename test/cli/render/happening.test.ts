@@ -59,6 +59,20 @@ describe('happenings()', () => {
     expect(found.map((one) => `${one.subject} ${sentence(one)}`)).toEqual(expected);
   });
 
+  it('says once why a machine is replaced', () => {
+    const own = story({ app: { web: 1 } }, () => undefined);
+    own.launch('web', 1);
+    const cause = 'image changed';
+    const said = (body: FactBody): readonly string[] => {
+      own.record(body);
+      return happenings({ ...body, at: own.now() }, own.state).map(sentence);
+    };
+    expect(said({ type: 'machine-revised', machine: 'web-0', generation: 1, to: 'replace', cause })).toEqual([
+      'to be replaced: image changed',
+    ]);
+    expect(said({ type: 'instance-condemned', machine: 'web-0', generation: 1, cause })).toEqual([]);
+  });
+
   it('names the machines whose instances are gone', () => {
     const own = story({ app: { web: 2 } }, () => undefined);
     own.launch('web', 2);
