@@ -19,10 +19,14 @@ export interface SshAccess {
    * names when the connection is opened; absent: none is asked.
    */
   readonly agent?: string;
+  /** Of the agent's keys only those are offered that the paths above name, by their public parts; absent: all are. */
+  readonly onlyNamedKeys?: true;
   /** `ssh-ed25519 AAAA…` where the provider can tell it, or as pinned at first sight; null: not known yet. */
   readonly hostKey: string | null;
   /** How a host key is judged while `hostKey` is null, and what the known one must agree with; absent: `pin-first`. */
   readonly trust?: HostTrust;
+  /** The name under which the known hosts have it, without a port; absent: its own. */
+  readonly hostKeyAlias?: string;
   /** The hosts to go through, in that order; absent: none. */
   readonly jump?: readonly JumpHost[];
   /**
@@ -63,6 +67,8 @@ export interface JumpHost {
   readonly user: string;
   readonly host: string;
   readonly port: number;
+  /** As in `SshAccess`. */
+  readonly hostKeyAlias?: string;
 }
 
 /** The built-in attributes that the provider tells of a machine that runs. */

@@ -1,4 +1,4 @@
-import type { HostTrust, JumpHost } from './machine.ts';
+import type { HostTrust } from './machine.ts';
 
 /** What the texts of a plan's `ssh` have to look like, for messages. */
 export const SSH_SHAPES = {
@@ -11,8 +11,12 @@ export const SSH_SHAPES = {
 
 export type SshText = keyof typeof SSH_SHAPES;
 
-/** A host to go through whose user may be left to the machine's. */
-export type WrittenJump = Omit<JumpHost, 'user'> & { readonly user: string | null };
+/** A host as it is written; null: not written. */
+export interface WrittenHost {
+  readonly user: string | null;
+  readonly host: string;
+  readonly port: number | null;
+}
 
 /** True when a text has the shape that `ssh` wants of this key. */
 export function isSshText(key: SshText, text: string): boolean {
@@ -48,21 +52,14 @@ export function parseTrust(text: string): HostTrust | undefined {
   return md5 === undefined ? undefined : { kind: 'fingerprint', fingerprint: `MD5:${md5.toLowerCase()}` };
 }
 
-/** Reads `[user@]host[:port]`, with commas between several; the port's default is 22. IPv6 goes in brackets. */
-export function parseJump(text: string): readonly WrittenJump[] | undefined {
-  const hops = text.split(',').map((hop) => parseHop(hop.trim()));
+/** Reads what `parseHost` does, with commas between several. */
+export function parseJump(text: string): readonly WrittenHost[] | undefined {
+  const hops = text.split(',').map((hop) => parseHost(hop.trim()));
   return hops.every((hop) => hop !== undefined) ? hops : undefined;
 }
 
-function parseHop(text: string): WrittenJump | undefined {
-  const hop = parseHost(text);
-  return hop && { ...hop, port: hop.port ?? 22 };
-}
-
-/** Reads `[user@]host[:port]`; IPv6 goes in brackets where a port follows. Null: not written. */
-export function parseHost(
-  text: string,
-): { readonly user: string | null; readonly host: string; readonly port: number | null } | undefined {
+/** Reads `[user@]host[:port]`; IPv6 goes in brackets where a port follows. */
+export function parseHost(text: string): WrittenHost | undefined {
   const match =
     /^(?:([^\s@]+)@)?(?:\[([0-9a-f:.%\w]+)\]|([^\s@:[\]/]+)|([0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.]*))(?::(\d+))?$/i.exec(
       text,

@@ -86,6 +86,8 @@ export function createBastions(
 }
 
 /** Who shares a connection: those who log in to the same host in the same way. */
-function keyOf({ host, port, user, privateKey, moreKeys, agent, trust, jump }: SshAccess): string {
-  return JSON.stringify([host, port, user, privateKey, moreKeys, agent, trust, jump]);
+function keyOf(access: SshAccess): string {
+  const { host, port, user, hostKeyAlias, privateKey, moreKeys, agent, onlyNamedKeys, trust, jump } = access;
+  const login = [user, privateKey, moreKeys, agent, onlyNamedKeys];
+  return JSON.stringify([host, port, hostKeyAlias, ...login, trust, jump]);
 }

@@ -13,6 +13,7 @@ import type { KnownHost } from './known-hosts.ts';
 import type { OpenOptions } from './open-options.ts';
 import { openThrough } from './open-through.ts';
 import { PrivateKeyError } from './private-key-error.ts';
+import { readPublicPart } from './public-part.ts';
 import { dialTcp } from './ssh-dial.ts';
 import type { LoginMethod, SshLogin } from './ssh-login.ts';
 import type { PrivateKey } from './ssh.ts';
@@ -84,20 +85,24 @@ export function createOpener({ knownHosts = opensshFiles(), linger = LINGER }: O
     access: SshAccess,
     { password, noPassword }: OpenOptions,
   ): Promise<SshLogin<PrivateKey>> {
-    const { privateKey, moreKeys = [], agent } = access;
+    const { privateKey, moreKeys = [], agent, onlyNamedKeys } = access;
     const paths = new Set(privateKey === null ? moreKeys : [privateKey, ...moreKeys]);
     const methods: LoginMethod<PrivateKey>[] = [];
     const useless: PrivateKeyError[] = [];
+    const only: Buffer[] = [];
     for (const path of paths) {
       try {
         methods.push({ kind: 'key', path, key: await readKey(path) });
       } catch (error) {
         if (!(error instanceof PrivateKeyError)) throw error;
         useless.push(error);
+        const blob = onlyNamedKeys && (await readPublicPart(path));
+        if (blob) only.push(blob);
       }
     }
     const socket = agent === AGENT_VARIABLE ? process.env[AGENT_VARIABLE] : agent;
-    if (socket) methods.push({ kind: 'agent', socket });
+    if (socket && onlyNamedKeys !== true) methods.push({ kind: 'agent', socket });
+    else if (socket && only.length > 0) methods.push({ kind: 'agent', socket, only });
     if (password !== undefined) methods.push({ kind: 'password', password });
     if (methods.length === 0 && useless[0] !== undefined) throw useless[0];
     const notes = [
@@ -132,9 +137,9 @@ export function createOpener({ knownHosts = opensshFiles(), linger = LINGER }: O
     return judgeHost(knowledge);
   }
 
-  async function readKnownHost({ host, port }: SshAccess): Promise<KnownHost> {
+  async function readKnownHost({ host, port, hostKeyAlias }: SshAccess): Promise<KnownHost> {
     const texts = await Promise.all(knownHosts.map(readHosts));
-    return knownHost(texts.join('\n'), host, port);
+    return knownHost(texts.join('\n'), hostKeyAlias ?? host, hostKeyAlias === undefined ? port : 22);
   }
 
   async function readHosts(path: string): Promise<string> {
@@ -176,7 +181,7 @@ export async function openConnection(access: Access, options: OpenOptions): Prom
 
 /** The last host between; it is reached through those before it, and judged by itself. */
 function bastionOf(access: SshAccess): SshAccess | undefined {
-  const { jump = [], trust, privateKey, moreKeys, agent, kind } = access;
+  const { jump = [], trust, privateKey, moreKeys, agent, onlyNamedKeys, kind } = access;
   const last = jump.at(-1);
   if (last === undefined) return undefined;
   const before = jump.slice(0, -1);
@@ -186,6 +191,7 @@ function bastionOf(access: SshAccess): SshAccess | undefined {
     privateKey,
     ...(moreKeys && { moreKeys }),
     ...(agent !== undefined && { agent }),
+    ...(onlyNamedKeys && { onlyNamedKeys }),
     hostKey: null,
     trust: { kind: trust?.kind === 'pin-first' ? 'pin-first' : 'known-hosts' },
     ...(before.length > 0 && { jump: before }),
@@ -196,9 +202,10 @@ function byWayOf(jump: readonly JumpHost[] = []): string {
   return jump.length === 0 ? '' : ` through ${jump.map(({ host, port }) => `"${host}:${port}"`).join(', ')}`;
 }
 
-function unknownHint(role: Role, { user, host, port, jump = [] }: SshAccess): string {
+function unknownHint(role: Role, { user, host, port, hostKeyAlias, jump = [] }: SshAccess): string {
   const by = jump.map((hop) => `${hop.user}@${hop.host}:${hop.port}`).join(',');
-  const command = `ssh${by === '' ? '' : ` -J ${by}`} -p ${port} ${user}@${host}`;
+  const alias = hostKeyAlias === undefined ? '' : ` -o HostKeyAlias=${hostKeyAlias}`;
+  const command = `ssh${alias}${by === '' ? '' : ` -J ${by}`} -p ${port} ${user}@${host}`;
   const or = role === 'machine' ? 'write this fingerprint as' : 'have the plan trust it with pinFirst as';
   return `If that is its key, confirm it once with "${command}", or ${or} "hostKey".`;
 }

@@ -187,8 +187,8 @@ function closedError(): ConnectionError {
 /** What decides whether a connection that is open still leads to the machine. */
 function addressOf(access: Access): string {
   if (access.kind !== 'ssh') return JSON.stringify(access);
-  const { host, port, user, privateKey, moreKeys, agent, trust, jump } = access;
+  const { host, port, user, hostKeyAlias, privateKey, moreKeys, agent, onlyNamedKeys, trust, jump } = access;
   const address = `${user}@${host}:${port} ${privateKey ?? ''}`;
-  const more = [moreKeys, agent, trust, jump];
+  const more = [hostKeyAlias, moreKeys, agent, onlyNamedKeys, trust, jump];
   return more.every((part) => part === undefined) ? address : JSON.stringify([address, ...more]);
 }

@@ -1,6 +1,9 @@
 import { ConnectionError } from './connection.ts';
 
-/** A private key that is of no use as it stands on this computer: no machine is asked, trying again changes nothing. */
+/**
+ * What should let in is of no use as it stands on this computer, a private key or an agent: no machine has refused it,
+ * trying again changes nothing.
+ */
 export class PrivateKeyError extends ConnectionError {
   constructor(message: string, options?: ErrorOptions) {
     super('authentication', message, options);

@@ -1,8 +1,8 @@
 /** One way to be let in. `Key` is a private key that is ready to sign. */
 export type LoginMethod<Key> =
   | { readonly kind: 'key'; readonly path: string; readonly key: Key }
-  /** The keys of an SSH agent that listens on this socket. */
-  | { readonly kind: 'agent'; readonly socket: string }
+  /** The keys of an SSH agent that listens on this socket; `only`: those with these public parts, in their wire form. */
+  | { readonly kind: 'agent'; readonly socket: string; readonly only?: readonly Buffer[] }
   | { readonly kind: 'password'; readonly password: string };
 
 export interface SshLogin<Key> {
@@ -25,8 +25,10 @@ export interface Offers<Key> {
   next(left: readonly string[] | null): Offer<Key> | undefined;
   /** What was offered last was accepted, and is not enough. */
   accepted(left: readonly string[]): void;
-  /** The agent that was to be offered last gave no answer. */
+  /** The agent that was to be offered last gave no answer, or no key that may be used. */
   unasked(why: string): void;
+  /** True when an agent was of no use, and nothing else was there to offer: no server has refused anything. */
+  hadNothing(): boolean;
   /** What was offered in vain and why there was not more: `the keys "a", "b" and the agent were refused`. */
   refused(): string;
 }
@@ -50,8 +52,9 @@ export function createOffers<Key>({ methods, notes }: SshLogin<Key>): Offers<Key
     },
     unasked(why) {
       if (made.at(-1)?.kind === 'agent') made.pop();
-      silent.push(`the agent cannot be asked: ${why}`);
+      silent.push(`the agent is of no use: ${why}`);
     },
+    hadNothing: () => silent.length > 0 && made.length === 0 && accepted.length === 0,
     refused() {
       const refused = made.some(({ kind }) => kind !== 'none')
         ? [`${spell(made)} ${isOne(made) ? 'was' : 'were'} refused`]

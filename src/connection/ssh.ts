@@ -1,7 +1,7 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
-import type { Algorithms, AnyAuthMethod, ParsedKey, ServerHostKeyAlgorithm } from 'ssh2';
+import type { Algorithms, AnyAuthMethod, BaseAgent, ParsedKey, ServerHostKeyAlgorithm } from 'ssh2';
 import type { SshAccess } from '../machine.ts';
 import { onAbort } from './abort.ts';
 import { ConnectionError } from './connection.ts';
@@ -135,6 +135,7 @@ async function tryToOpen(
       judge,
       shown: seen.key,
       refused: () => offers.refused(),
+      hadNothing: () => offers.hadNothing(),
       cause,
     });
   const ready = new Promise<void>((resolve, reject) => {
@@ -184,6 +185,20 @@ async function tryToOpen(
   });
 }
 
+/** An agent that tells of no other keys than these; one that has none of them fails. */
+function agentAt(socket: string, only: readonly Buffer[]): BaseAgent {
+  const agent = new ssh2.OpenSSHAgent(socket);
+  const ask = agent.getIdentities.bind(agent);
+  agent.getIdentities = (tell) =>
+    ask((error, all = []) => {
+      const keys = all.filter(
+        (key) => 'getPublicSSH' in key && only.some((blob) => blob.equals(key.getPublicSSH())),
+      );
+      tell(error ?? (keys.length === 0 ? new Error('it has none of the keys to log in with') : null), keys);
+    });
+  return agent;
+}
+
 /** The library's word for "there is no more to try", which its types lack. */
 const NOTHING = false as unknown as AnyAuthMethod;
 
@@ -192,7 +207,11 @@ function methodOf(offer: Offer<PrivateKey>, username: string): AnyAuthMethod {
     case 'key':
       return { type: 'publickey', username, key: offer.key };
     case 'agent':
-      return { type: 'agent', username, agent: offer.socket };
+      return {
+        type: 'agent',
+        username,
+        agent: offer.only ? agentAt(offer.socket, offer.only) : offer.socket,
+      };
     case 'password':
       return { type: 'password', username, password: offer.password };
     case 'answer': {

@@ -1,5 +1,6 @@
 import type { Json } from '../json.ts';
-import type { Access, Addresses } from '../machine.ts';
+import type { Access, Addresses, JumpHost } from '../machine.ts';
+import type { WrittenHost } from '../ssh-options.ts';
 
 /** Cancels a call; every method that waits takes it last. */
 export interface Cancel {
@@ -197,6 +198,11 @@ export interface Provider {
   holdings(cancel: Cancel): Promise<readonly Holding[]>;
   /** Removes holdings, machines first, and waits until they are gone. Succeeds for what is already gone. */
   remove(holdings: readonly Holding[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
+  /**
+   * How a host that a plan has machines reached through is reached itself, where names of hosts mean something to the
+   * provider; `login`: who logs in where nobody says otherwise. Absent: as it is written.
+   */
+  readonly jumpHost?: (written: WrittenHost, login: string) => JumpHost;
   /** Frees what this process holds (sockets); machines stay. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -80,6 +80,50 @@ describe.skipIf(missing !== undefined)(`logging in${missing ? `: ${missing}` : '
     }
   });
 
+  it('offers no other keys of an agent than those that are named, where it may not', async () => {
+    const socket = join(directory, 'full');
+    const told = String(execFileSync('ssh-agent', ['-s', '-a', socket]));
+    const pid = Number(/AGENT_PID=(\d+)/.exec(told)?.[1]);
+    try {
+      const strangers = ['a', 'b', 'c'].map((name) => join(directory, `stranger-${name}`));
+      for (const path of strangers) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path]);
+      const env = { SSH_AUTH_SOCK: socket };
+      execFileSync('ssh-add', ['-q', ...strangers, keyOf(world.access)], { env });
+      await using strict = await startWorld({
+        users: [{ name: 'ann', uid: 47_001 }],
+        config: ['MaxAuthTries 2'],
+        privateKey: keyOf(world.access),
+      });
+      const publicOnly = join(directory, 'card.pub');
+      const alone = join(directory, 'alone');
+      await copyFile(`${keyOf(world.access)}.pub`, publicOnly);
+      await copyFile(encrypted, alone);
+      // What tells the public part: the private key, a file beside it, the file itself.
+      await writeFile(join(directory, 'hidden'), 'nothing that anybody can read');
+      await copyFile(publicOnly, join(directory, 'hidden.pub'));
+      const agent = { agent: socket, onlyNamedKeys: true } as const;
+      for (const privateKey of [alone, publicOnly, join(directory, 'hidden'), join(directory, 'card')])
+        expect(await login({ ...agent, privateKey }, { on: strict }), privateKey).toBe('ann');
+      await expect(login({ agent: socket }, { on: strict })).rejects.toThrow(
+        'the server takes no more tries',
+      );
+      // Nobody asks it for a key that can be read.
+      await expect(login({ ...agent, privateKey: other }, { on: strict })).rejects.toThrow(
+        /: the key "\S+other" was refused$/,
+      );
+      await expect(login(agent, { on: strict })).rejects.toThrow(/there is no key, agent or password/);
+      execFileSync('ssh-add', ['-q', '-d', keyOf(world.access)], { env, stdio: 'ignore' });
+      await expect(login({ ...agent, privateKey: alone }, { on: strict })).rejects.toMatchObject({
+        problem: 'authentication',
+        message: expect.stringMatching(
+          /the agent is of no use: it has none of the keys to log in with/,
+        ) as unknown,
+      });
+    } finally {
+      process.kill(pid);
+    }
+  });
+
   it('tells the password last', async () => {
     expect(await login({}, { password: 'open sesame' })).toBe('ann');
     const lines: string[] = [];
@@ -124,7 +168,7 @@ mount --bind '${stack}' /etc/pam.d/sshd`,
       'all there is',
       { privateKey: 'other', moreKeys: ['other', 'third'], agent: '/nowhere' },
       { password: 'wrong' },
-      /the keys "\S+other", "\S+third" and the password were refused; the agent cannot be asked: /,
+      /the keys "\S+other", "\S+third" and the password were refused; the agent is of no use: /,
     ],
     [
       'what is of no use',

@@ -1,11 +1,11 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Access, Addresses, Machine, SshAccess } from '../../machine.ts';
+import type { Access, Addresses, JumpHost, Machine, SshAccess } from '../../machine.ts';
 import type { SshOptions } from '../../plan/plan.ts';
 import type { Scope, Template } from '../../plan/template.ts';
 import { TemplateError, render } from '../../plan/template.ts';
 import { SSH_SHAPES, isSshText, parseJump, parsePort, parseTrust } from '../../ssh-options.ts';
-import type { SshText } from '../../ssh-options.ts';
+import type { SshText, WrittenHost } from '../../ssh-options.ts';
 import type { PerformContext } from './context.ts';
 
 export interface Reached {
@@ -31,9 +31,11 @@ export function accessOf(
   const text = createReader(ssh, context.scopes.connect(service, machine));
   const user = text('user') ?? access.user;
   const trust = parseTrust(text('hostKey') ?? '');
-  const jump = parseJump(text('jump') ?? '')?.map((hop) => ({ ...hop, user: hop.user ?? user }));
-  const { agent: providers, ...others } = access;
-  const agent = agentOf(ssh.agent, context.scopes.connect(service, machine)) ?? providers;
+  const { jumpHost = writtenJump } = context.provider(machine.provider);
+  const jump = parseJump(text('jump') ?? '')?.map((hop) => jumpHost(hop, user));
+  const { agent: providers, onlyNamedKeys, ...others } = access;
+  const written = agentOf(ssh.agent, context.scopes.connect(service, machine));
+  const agent = written ?? providers;
   return {
     ...others,
     host: hostOf(ssh.address, access, addresses),
@@ -42,9 +44,14 @@ export function accessOf(
     privateKey: keyPath(text('privateKey'), ssh) ?? access.privateKey,
     hostKey: trust === undefined ? (access.hostKey ?? pinned ?? machine.givenKey) : pinned,
     ...(agent && { agent }),
+    ...(written === undefined && onlyNamedKeys && { onlyNamedKeys }),
     ...(trust && { trust }),
     ...(jump && { jump }),
   };
+}
+
+function writtenJump({ user, host, port }: WrittenHost, login: string): JumpHost {
+  return { host, port: port ?? 22, user: user ?? login };
 }
 
 /** Reads the keys of `ssh` that are written, and refuses what they must not render to. */

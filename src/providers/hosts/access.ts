@@ -21,24 +21,23 @@ const STARTUPS = 8;
 
 /** How a host is reached: as its entry says, else as `~/.ssh/config` does, else as OpenSSH would. */
 export function accessOf(entry: HostEntry, config: SshConfig, operator: Operator): SshAccess {
-  const { host, port, user } = endpointOf(entry, config, operator);
+  const endpoint = endpointOf(entry, config, operator);
+  const { host, user } = endpoint;
   const of = config(entry.address);
   const written = of('identityfile').map((path) => expand(path, { host, user }, operator));
   const keys = (
     written.length > 0 ? written : DEFAULT_KEYS.map((name) => join(operator.home, '.ssh', name))
-  ).filter(isFile);
+  ).filter((path) => isFile(path) || isFile(`${path}.pub`));
   const [privateKey = null, ...moreKeys] = keys;
-  const isOnlyKeys = of('identitiesonly')[0] === 'yes' && privateKey !== null;
-  const agent = isOnlyKeys ? undefined : agentOf(of('identityagent')[0], { host, user }, operator);
+  const agent = agentOf(of('identityagent')[0], { host, user }, operator);
   const jump = jumpOf(of('proxyjump').join(','), config, operator);
   return {
     kind: 'ssh',
-    host,
-    port,
-    user,
+    ...endpoint,
     privateKey,
     ...(moreKeys.length > 0 && { moreKeys }),
     ...(agent !== undefined && { agent }),
+    ...(of('identitiesonly')[0] === 'yes' && { onlyNamedKeys: true }),
     hostKey: null,
     trust: { kind: 'known-hosts' },
     ...(jump.length > 0 && { jump }),
@@ -67,16 +66,19 @@ function hashOf(entry: HostEntry, config: SshConfig, operator: Operator): string
   return createHash('sha256').update(text).digest('hex').slice(0, 24);
 }
 
-function endpointOf(
+/** Where and as whom a host is reached that is called by an address or a `Host` of the configuration. */
+export function endpointOf(
   { address, port, user }: Pick<HostEntry, 'address' | 'port' | 'user'>,
   config: SshConfig,
   operator: Operator,
 ): JumpHost {
   const of = config(address);
+  const alias = of('hostkeyalias')[0];
   return {
     host: of('hostname')[0]?.replaceAll('%h', address) ?? address,
     port: port ?? parsePort(of('port')[0] ?? '') ?? 22,
     user: user ?? of('user')[0] ?? operator.user,
+    ...(alias !== undefined && { hostKeyAlias: alias }),
   };
 }
 

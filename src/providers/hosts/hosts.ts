@@ -5,7 +5,7 @@ import { StateError } from '../../errors.ts';
 import { carriesTags, NO_SUCH_MACHINE, ProviderError, unknownMachine } from '../provider.ts';
 import type { Cancel, Holding, LabelChange, Observation, PowerAnswer, Provider } from '../provider.ts';
 import type { Operator } from './access.ts';
-import { accessOf, hostHashes } from './access.ts';
+import { accessOf, endpointOf, hostHashes } from './access.ts';
 import type { Wanted } from './choose.ts';
 import { shortages, wantedBy } from './choose.ts';
 import type { Claim } from './claims.ts';
@@ -175,6 +175,8 @@ export function createHostsProvider(options: HostsProviderOptions): Provider {
           giveBack,
         ),
       ),
+    jumpHost: ({ host, port, user }, login) =>
+      endpointOf({ address: host, port, user }, sshConfig(), { ...operator, user: login }),
     close: () => Promise.resolve(),
   };
 }

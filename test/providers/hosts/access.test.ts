@@ -37,13 +37,14 @@ it('accessOf() does as OpenSSH where nothing is configured', () => {
     privateKey: null,
   });
   const keys = ['id_rsa', 'id_ed25519', 'id_dsa'].map((name) => pool.write(`.ssh/${name}`, ''));
+  pool.write('.ssh/id_ecdsa.pub', '');
   expect(reach('ben@web:2222', { SSH_AUTH_SOCK: '/run/agent' })).toEqual({
     ...plain,
     host: 'web',
     port: 2222,
     user: 'ben',
     privateKey: keys[1],
-    moreKeys: [keys[0]],
+    moreKeys: [`${pool.home}/.ssh/id_ecdsa`, keys[0]],
     agent: 'SSH_AUTH_SOCK',
   });
 });
@@ -63,9 +64,11 @@ it('accessOf() follows ~/.ssh/config, and what the plan says wins', () => {
       '  IdentityFile ~/.ssh/gone',
       '  ProxyJump gate,ben@[fe80::1]:2200',
       '  IdentityAgent ~/agent.sock',
+      '  HostKeyAlias rack-%h',
       'Host gate',
       '  HostName gate.example',
       '  User jumper',
+      '  HostKeyAlias gates',
       'Host *',
       '  Port 2023',
     ].join('\n'),
@@ -78,8 +81,9 @@ it('accessOf() follows ~/.ssh/config, and what the plan says wins', () => {
     privateKey: first,
     moreKeys: [second],
     agent: `${pool.home}/agent.sock`,
+    hostKeyAlias: 'rack-%h',
     jump: [
-      { host: 'gate.example', port: 2023, user: 'jumper' },
+      { host: 'gate.example', port: 2023, user: 'jumper', hostKeyAlias: 'gates' },
       { host: 'fe80::1', port: 2200, user: 'ben' },
     ],
   });
@@ -108,8 +112,9 @@ it('accessOf() knows which agent is meant, and that none is', () => {
     undefined,
     '/run/mine',
     'SSH_AUTH_SOCK',
-    undefined,
+    'SSH_AUTH_SOCK',
   ]);
+  expect(['same', 'keys'].map((host) => reach(host, environment).onlyNamedKeys)).toEqual([undefined, true]);
   expect(reach('none')).not.toHaveProperty('jump');
 });
 
