@@ -2,6 +2,8 @@ import type { Duplex, Readable } from 'node:stream';
 
 /** How a machine is reached. Rejections are `ConnectionError`, or the signal's reason when cancelled. */
 export interface Connection extends AsyncDisposable {
+  /** Sees whether commands can be run: resolves as an exec of a no-op does, which is of use to the next one. */
+  ready(options: { readonly signal: AbortSignal }): Promise<ExecResult>;
   /** Runs a command line with the login user's shell. Resolves whatever the exit code. */
   exec(command: string, options: ExecOptions): Promise<ExecResult>;
   /** Writes files: temporary name, then rename; parents are made. Needs nothing but a POSIX shell over there. */

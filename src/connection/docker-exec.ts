@@ -183,6 +183,7 @@ function dockerConnection(
   }
 
   const self: Connection = {
+    ready: (options) => exec(':', options),
     exec,
     upload: (files, { signal }) => upload(self, files, { signal }),
     download: (path, { signal }) => download(self, path, { signal }),

@@ -45,11 +45,12 @@ export async function openProcess(
     }
   }
 
+  const exec: Connection['exec'] = (command, options) =>
+    underWay(options.signal, ({ signal: both }) => runProcess(command, { ...options, signal: both }, place));
+
   return {
-    exec: (command, options) =>
-      underWay(options.signal, ({ signal: both }) =>
-        runProcess(command, { ...options, signal: both }, place),
-      ),
+    ready: (options) => exec(':', options),
+    exec,
     upload: (files, options) => underWay(options.signal, (both) => writeFiles(files, roots, both)),
     download: (path, options) => underWay(options.signal, (both) => readOne(path, roots, both)),
     async forward(target, options) {

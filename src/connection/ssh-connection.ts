@@ -1,13 +1,14 @@
 import { once } from 'node:events';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortable, onAbort } from './abort.ts';
 import { channelStream } from './channel-stream.ts';
-import type { Channel } from './channel-stream.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection, ExecOptions, ExecResult } from './connection.ts';
 import { download } from './download.ts';
 import { createSemaphore } from './semaphore.ts';
+import { SHELL, createSpareShell } from './spare-shell.ts';
+import type { ShellChannel } from './spare-shell.ts';
 import { upload } from './upload.ts';
 
 /** sshd's MaxSessions is 10. */
@@ -32,11 +33,7 @@ export interface SshClient {
   destroy(): unknown;
 }
 
-interface SshChannel extends Channel {
-  readonly stderr: Readable;
-}
-
-type Opened = (error: Error | undefined, channel: SshChannel) => void;
+type Opened = (error: Error | undefined, channel: ShellChannel) => void;
 
 export interface SshConnectionOptions {
   /** `host:port`, for messages. */
@@ -48,6 +45,7 @@ export interface SshConnectionOptions {
 
 export function sshConnection(client: SshClient, { where, cause, onLost }: SshConnectionOptions): Connection {
   const sessions = createSemaphore(SESSIONS);
+  const spare = createSpareShell();
   let state: 'open' | 'closing' | 'closed' = 'open';
   const closed = new Promise<void>((resolve) => {
     client.once('close', () => {
@@ -74,13 +72,13 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
     what: string,
     signal: AbortSignal,
     open: (opened: Opened) => void,
-    arrived: (channel: SshChannel) => T | Promise<T>,
+    arrived: (channel: ShellChannel) => T | Promise<T>,
   ): Promise<T> {
     signal.throwIfAborted();
     if (!isOpen()) throw lostError();
     return await new Promise<T>((resolve, reject) => {
       const stopListening = onAbort(signal, () => reject(signal.reason as Error));
-      function opened(error: Error | undefined, channel: SshChannel): void {
+      function opened(error: Error | undefined, channel: ShellChannel): void {
         stopListening();
         if (error !== undefined) {
           const message = `Cannot ${what} on "${where}": ${error.message}`;
@@ -97,30 +95,49 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
     });
   }
 
-  async function exec(command: string, options: ExecOptions): Promise<ExecResult> {
-    const { signal } = options;
+  /** Starts a command in a session of its own and does `talk` with it, which answers how it ended. */
+  async function start(
+    command: string,
+    signal: AbortSignal,
+    talk: (channel: ShellChannel) => Promise<ExecResult>,
+  ): Promise<ExecResult> {
     const release = await sessions.acquire(signal);
     const place = { used: false };
-    const converseWith = (channel: SshChannel): Promise<ExecResult> => {
+    const arrived = (channel: ShellChannel): Promise<ExecResult> => {
       place.used = true;
       // A cancelled command keeps its place until the server confirms that its channel is closed.
       channel.once('close', release);
-      return converse(channel, options);
+      return talk(channel);
     };
-    function once(): Promise<ExecResult> {
-      return openChannel('run a command', signal, (opened) => client.exec(command, opened), converseWith);
-    }
     try {
-      const result = await persist(once, signal);
-      if (!isOpen()) throw lostError();
-      if (result.exitCode !== null || result.exitSignal !== null) return result;
-      throw new ConnectionError('lost', `Cannot go on with "${where}": a command ended without an exit code`);
+      return await persist(
+        () => openChannel('run a command', signal, (opened) => client.exec(command, opened), arrived),
+        signal,
+      );
     } finally {
       if (!place.used) release();
     }
   }
 
+  /** Of a command that was heard of to its end. */
+  function whole(result: ExecResult): ExecResult {
+    if (!isOpen()) throw lostError();
+    if (result.exitCode !== null || result.exitSignal !== null) return result;
+    throw new ConnectionError('lost', `Cannot go on with "${where}": a command ended without an exit code`);
+  }
+
+  async function exec(command: string, options: ExecOptions): Promise<ExecResult> {
+    const { signal } = options;
+    signal.throwIfAborted();
+    const shell = command === SHELL && isOpen() ? spare.take() : undefined;
+    const talk = (channel: ShellChannel): Promise<ExecResult> => converse(channel, options);
+    return whole(await (shell === undefined ? start(command, signal, talk) : talk(shell)));
+  }
+
   const self: Connection = {
+    async ready({ signal }) {
+      return whole(await start(SHELL, signal, (channel) => spare.greet(channel, signal)));
+    },
     exec,
     upload: (files, { signal }) => upload(self, files, { signal }),
     download: (path, { signal }) => download(self, path, { signal }),
@@ -164,7 +181,7 @@ function isRefusedSession(error: unknown): boolean {
 
 /** Feeds a command and collects what it prints, until its channel is closed. */
 async function converse(
-  channel: SshChannel,
+  channel: ShellChannel,
   { signal, stdin, onStdout, onStderr }: ExecOptions,
 ): Promise<ExecResult> {
   const stdout: Buffer[] = [];
@@ -180,6 +197,8 @@ async function converse(
   if (stdin === undefined) channel.end();
   else if (typeof stdin === 'string' || Buffer.isBuffer(stdin)) channel.end(stdin);
   else stdin.pipe(channel);
+  channel.resume();
+  channel.stderr.resume();
   try {
     await Promise.race([done, failureOf(stdin)]);
   } catch (error) {

@@ -130,7 +130,7 @@ async function reached(
   const onBroken = (error: Error): void => void (latest = error.message);
   try {
     await persist(targetOf(machine, context), context, { signal: time.signal, onBroken }, (connection) =>
-      connection.exec(':', { signal: time.signal }),
+      connection.ready({ signal: time.signal }),
     );
     return null;
   } catch (error) {

@@ -90,6 +90,32 @@ export function connectionContract(
       return await connection.exec(command, { signal: never, ...(stdin === undefined ? {} : { stdin }) });
     }
 
+    describe('ready()', () => {
+      it('succeeds where commands can be run, and is nothing that a program sees', async () => {
+        const options = { signal: never };
+        for (const times of [1, 2]) {
+          for (let i = 0; i < times; i += 1)
+            expect(await connection.ready(options)).toMatchObject({ exitCode: 0, exitSignal: null });
+          const program = Buffer.from('cat; echo "$# ${word-}"; echo to >&2; exit 3\nrest');
+          const result = await run('exec sh -s', program);
+          expect([result.exitCode, String(result.stdout), String(result.stderr)]).toEqual([
+            3,
+            expect.stringMatching(/^(rest)?0 \n$/),
+            'to\n',
+          ]);
+        }
+      });
+
+      it('rejects when it is cancelled', async () => {
+        const reason = new Error('enough');
+        await expect(connection.ready({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+        const controller = new AbortController();
+        const asked = connection.ready(controller);
+        controller.abort(reason);
+        await expect(asked).rejects.toBe(reason);
+      });
+    });
+
     describe('exec()', () => {
       it('tells output, errors and exit code apart', async () => {
         const result = await run('echo out; echo err >&2; exit 7');

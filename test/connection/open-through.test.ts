@@ -18,6 +18,7 @@ const access: SshAccess = {
 function muteLoan(log: string[]) {
   const unused = () => Promise.reject(new Error('not asked for'));
   const connection: Connection = {
+    ready: unused,
     exec: unused,
     upload: unused,
     download: unused,

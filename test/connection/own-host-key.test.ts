@@ -11,6 +11,7 @@ const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO7XFl0vT7Cj5hVNQ8hTCaUeXcYPZi5
 function printing(text: string): Connection {
   const refuse = () => Promise.reject(new Error('nothing else is asked of it'));
   return {
+    ready: refuse,
     exec: () => {
       const stdout = Buffer.from(text);
       return Promise.resolve({ exitCode: 0, exitSignal: null, stdout, stderr: Buffer.alloc(0) });

@@ -53,6 +53,7 @@ function operator() {
 function connection(host: string, log: string[]): Connection {
   const unused = () => Promise.reject(new Error('not asked for'));
   return {
+    ready: unused,
     exec: unused,
     upload: unused,
     download: unused,

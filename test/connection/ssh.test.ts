@@ -37,6 +37,26 @@ describe.skipIf(missing !== undefined)(
       expect(lines.join('\n')).toMatch(/Handshake/);
     });
 
+    it('runs the first program in the shell that was started to see whether commands can be run', async () => {
+      await using sshd = await startSshd({ config: ['LogLevel VERBOSE'] });
+      const options = { signal: never, onHostKey: () => undefined };
+      await using connection = await openConnection(sshd.access, options);
+      const run = async (program: string): Promise<string> =>
+        String((await connection.exec('exec sh -s', { signal: never, stdin: program })).stdout);
+      const sessions = async (): Promise<number> =>
+        [...(await sshd.log()).matchAll(/Starting session/g)].length;
+      await connection.ready(options);
+      expect([await run('echo 1'), await sessions()]).toEqual(['1\n', 1]);
+      expect([await run('echo 2'), await sessions()]).toEqual(['2\n', 2]);
+      await connection.ready(options);
+      // Another one is started where that has died.
+      await connection.exec(
+        'for other in $(cat /proc/$PPID/task/$PPID/children); do [ $other = $$ ] || kill -9 $other; done',
+        options,
+      );
+      expect(await run('echo 3')).toBe('3\n');
+    });
+
     it('says so when nothing can be agreed upon', async () => {
       await using sshd = await startSshd({ config: ['Ciphers 3des-cbc'] });
       const opening = openConnection(sshd.access, { signal: never, onHostKey: () => undefined });

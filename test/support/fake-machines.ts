@@ -64,9 +64,11 @@ export function createFakeMachines(
   >();
   const tries = new Map<string, number>();
 
+  const exec: Connection['exec'] = () =>
+    Promise.resolve({ exitCode: 0, exitSignal: null, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) });
   const connection: Connection = {
-    exec: () =>
-      Promise.resolve({ exitCode: 0, exitSignal: null, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }),
+    ready: (options) => exec(':', options),
+    exec,
     upload: () => Promise.resolve(),
     download: () => Promise.resolve(Buffer.alloc(0)),
     forward: () => Promise.reject(new ConnectionError('failed', 'a fake machine has no ports')),

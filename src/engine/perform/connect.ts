@@ -106,7 +106,7 @@ async function shows(
 }
 
 async function answer(connection: Connection, { access }: Target, cancel: Cancel): Promise<void> {
-  const { exitCode, stdout, stderr } = await connection.exec(':', cancel);
+  const { exitCode, stdout, stderr } = await connection.ready(cancel);
   if (exitCode === 0) return;
   const said = [stdout, stderr].map((bytes) => bytes.toString().trim()).find((text) => text !== '');
   const user = access.kind === 'ssh' ? `the login user "${access.user}"` : 'it';
