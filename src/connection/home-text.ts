@@ -45,8 +45,9 @@ inhabit() {
     return
   fi
   why="$HOME: there is no such directory"
-  if [ -d "$HOME" ] && why=$(furnish 2>&1); then return; fi
   if [ -d "$HOME" ]; then
+    furnish 2>/dev/null && return
+    why=$(furnish 2>&1) && return
     case $why in *Read-only* | *denied* | *permitted*) ;; *) refuse ;; esac
   fi
   : "\${uid:=$(id -u)}"
