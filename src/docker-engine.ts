@@ -50,13 +50,14 @@ export function openDockerEngine(location: DockerLocation) {
     address: transport.address,
     calls: transport.calls,
 
-    /** What tells this engine from others, for people too. */
+    /** What tells this engine from others, for people too. Podman has another id in every answer. */
     async identity(cancel: Cancel): Promise<string> {
       const info = (await get('SystemInfo', '/info', cancel)) as Record<
         'Name' | 'ID' | 'DockerRootDir',
         string
       >;
-      return `engine of "${info.Name}"${info.ID ? ` ${info.ID}` : ''}, ${info.DockerRootDir}`;
+      const id = info.ID && !('BuildahVersion' in info) ? ` ${info.ID}` : '';
+      return `engine of "${info.Name}"${id}, ${info.DockerRootDir}`;
     },
 
     async containers(labels: readonly string[], cancel: Cancel): Promise<readonly ContainerSummary[]> {

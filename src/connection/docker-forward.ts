@@ -6,6 +6,7 @@ import { onAbort } from './abort.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { CONNECTED, NO_TOOL, tunnelWords } from './docker-tunnel.ts';
+import { isOnLink } from './on-link.ts';
 
 export interface ForwardParts {
   /** The container's own address. */
@@ -33,11 +34,11 @@ const SILENCE = 1_000;
 const NEVER = new AbortController().signal;
 
 /**
- * Streams to TCP ports as seen from a container. The container's own address is reached from here where there is a route
- * to it; everything else by a program in the container.
+ * Streams to TCP ports as seen from a container. The container's own address is reached from here where this computer is
+ * in its network; everything else by a program in the container.
  */
 export function createDockerForward(parts: ForwardParts): Connection['forward'] {
-  let hasRoute = true;
+  let hasRoute: boolean | undefined;
 
   async function direct(port: number, target: string, signal: AbortSignal): Promise<Duplex | undefined> {
     const socket = connect({ host: parts.address, port, noDelay: true, allowHalfOpen: true });
@@ -60,7 +61,8 @@ export function createDockerForward(parts: ForwardParts): Connection['forward'] 
     const lost = parts.lost();
     if (lost !== undefined) throw lost;
     const target = `${host}:${port}`;
-    if (hasRoute && (host === parts.address || parts.names.includes(host))) {
+    const isItself = host === parts.address || parts.names.includes(host);
+    if (isItself && (hasRoute ??= isOnLink(parts.address))) {
       const stream = await direct(port, target, signal);
       if (stream !== undefined) return stream;
       hasRoute = false;

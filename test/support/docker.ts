@@ -78,10 +78,14 @@ export function dockerMissing(): string | undefined {
   return missing && `there is no ${missing[0]} here (Debian: ${missing[1]})`;
 }
 
-/** Starts an engine that has these images, under a data directory of its own; `more`: further words of its command line. */
+/**
+ * Starts an engine that has these images, under a data directory of its own; `more`: further words of its command line;
+ * `before`: a command that it is run by.
+ */
 export async function startDocker(
   images: readonly ImageName[] = [BUSYBOX],
   more: readonly string[] = [],
+  before: readonly string[] = [],
 ): Promise<TestDocker> {
   const missing = dockerMissing();
   if (missing !== undefined) throw new Error(missing);
@@ -102,7 +106,7 @@ export async function startDocker(
   await firewall('-I', opening);
   const program = `exec dockerd "$@" >>"$log" 2>&1`;
   const guard = toolPath('setpriv') === undefined ? [] : ['setpriv', '--pdeathsig', 'TERM'];
-  const [command = '', ...rest] = [...guard, 'sh', '-c', program, 'sh', ...words];
+  const [command = '', ...rest] = [...guard, ...before, 'sh', '-c', program, 'sh', ...words];
   const daemon = spawn(command, rest, { stdio: 'ignore', env: { ...process.env, log } });
   const exited = once(daemon, 'exit');
 
