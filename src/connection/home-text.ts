@@ -80,10 +80,15 @@ printf %s "$HOME/$base/work"`;
 
 /** For programs that run as root and may have to put things into the work directory of somebody else. */
 export const OWNER: ShellText = `
+as_owner() {
+  if command -v su >/dev/null 2>&1; then su -s /bin/sh -c "$1" -- "$owner" "$2" "$3"
+  else sudo -n -H -u "$owner" -- sh -c "$@"
+  fi
+}
 if [ -n "$owner" ]; then
   eval "home=~$owner"
   work=\${PLAN_WORK:-$home}/$base/work
   [ -d "$work" ] && [ -w "$work" ] ||
-    work=$(su -s /bin/sh -c ${quote(INHABIT_AS_OWNER)} -- "$owner" "$base" "\${PLAN_WORK-}") || exit 1
+    work=$(as_owner ${quote(INHABIT_AS_OWNER)} "$base" "\${PLAN_WORK-}") || exit 1
   unset PLAN_WORK
 fi`;
