@@ -169,9 +169,12 @@ export function openDockerEngine(location: DockerLocation) {
       return found === null ? null : imageOf(found);
     },
     async images(labels: readonly string[], cancel: Cancel): Promise<readonly EngineThing[]> {
-      const query = { filters: { label: labels } };
+      // Podman 4 finds no image by more than one label.
+      const query = { filters: { label: labels.slice(-1) } };
       const found = (await get('ImageList', '/images/json', cancel, query)) as readonly RawThing[];
-      return found.map((raw) => ({ ...thingOf(raw), name: raw.RepoTags?.[0] ?? null }));
+      return found
+        .map((raw) => ({ ...thingOf(raw), name: raw.RepoTags?.[0] ?? null }))
+        .filter((image) => labels.every((label) => hasLabel(image, label)));
     },
     async pull(reference: string, registry: Labels | undefined, cancel: Cancel): Promise<void> {
       const call = { name: 'ImagePull', method: 'POST', path: '/images/create' } as const;
@@ -200,6 +203,11 @@ export interface ExecCommand {
   readonly words: readonly string[];
   readonly user: string | null;
   readonly takesInput: boolean;
+}
+
+/** `label`: a name, or a name and a value with `=` between. */
+function hasLabel({ labels }: EngineThing, label: string): boolean {
+  return Object.entries(labels).some(([name, value]) => label === name || label === `${name}=${value}`);
 }
 
 function unlessMissing(error: unknown): null {
