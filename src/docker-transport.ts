@@ -205,9 +205,13 @@ function dockerError(error: unknown, address: string): DockerError {
   }
   const told = (json as { readonly message?: unknown } | null | undefined)?.message;
   const message = typeof told === 'string' ? told : messageOf(error);
-  return new DockerError(message.trim().replace(/^\(HTTP code \d+\) unexpected - /, ''), status, {
-    cause: error,
-  });
+  // What Podman says of a name that is taken.
+  const isTaken = status === 500 && /\balready (?:in use|exists)\b/.test(message);
+  return new DockerError(
+    message.trim().replace(/^\(HTTP code \d+\) unexpected - /, ''),
+    isTaken ? 409 : status,
+    { cause: error },
+  );
 }
 
 function messageOf(error: unknown): string {
