@@ -53,7 +53,6 @@ describe('a machine backend', () => {
       ),
     );
     const id = Instances?.[0]?.InstanceId ?? '';
-    expect(backend.log).toEqual([]);
     await expect.poll(() => backend.log).toEqual(['boot…', 'boot']);
     expect(backend.booted).toEqual([
       {
