@@ -165,6 +165,7 @@ async function tryToOpen(
       },
       ...(options.log && { debug: options.log }),
     });
+    leaveHostKeys(client);
     await ready;
   } catch (error) {
     socket.destroy();
@@ -183,6 +184,26 @@ async function tryToOpen(
     cause: () => (cause === undefined ? 'it was closed' : causeText(cause)),
     onLost: options.onLost,
   });
+}
+
+type GlobalRequest = (protocol: unknown, name: string, wantsReply: boolean, data: unknown) => void;
+
+/**
+ * OpenSSH's servers tell of all their host keys after a login, and the library has each proven at once, on every
+ * connection and with no option against it. Nobody here asks for them, and one RSA signature takes a server longer than
+ * the rest of the login.
+ */
+function leaveHostKeys(client: ssh2.Client): void {
+  // Its types lack what is inside of it; without it, all is as the library does it.
+  const inner = client as unknown as {
+    readonly _protocol?: { readonly _handlers?: { GLOBAL_REQUEST?: GlobalRequest } };
+  };
+  const handlers = inner._protocol?._handlers;
+  const answer = handlers?.GLOBAL_REQUEST;
+  if (handlers === undefined || answer === undefined) return;
+  handlers.GLOBAL_REQUEST = (protocol, name, wantsReply, data) => {
+    if (wantsReply || name !== 'hostkeys-00@openssh.com') answer(protocol, name, wantsReply, data);
+  };
 }
 
 /** An agent that tells of no other keys than these; one that has none of them fails. */

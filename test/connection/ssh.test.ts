@@ -57,6 +57,18 @@ describe.skipIf(missing !== undefined)(
       expect(await run('echo 3')).toBe('3\n');
     });
 
+    it('has a server prove no other host keys than the one that it was reached by', async () => {
+      await using sshd = await startSshd({ config: ['LogLevel DEBUG3'], moreHostKeys: ['rsa', 'ecdsa'] });
+      await using connection = await openConnection(sshd.access, {
+        signal: never,
+        onHostKey: () => undefined,
+      });
+      await connection.exec(':', { signal: never });
+      const log = await sshd.log();
+      expect(log).toMatch(/hostkeys-00@openssh.com|notify_hostkeys/);
+      expect(log).not.toMatch(/hostkeys.prove/);
+    });
+
     it('says so when nothing can be agreed upon', async () => {
       await using sshd = await startSshd({ config: ['Ciphers 3des-cbc'] });
       const opening = openConnection(sshd.access, { signal: never, onHostKey: () => undefined });
