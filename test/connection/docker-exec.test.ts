@@ -77,8 +77,8 @@ describe.skipIf(missing !== undefined)(`openDocker()${missing ? `: ${missing}` :
       const { Config } = await docker.inspect(access.container);
       for (const host of [access.address, Config.Hostname]) {
         const stream = await until(() => connection.forward({ host, port: 8000 }, { signal: never }));
-        stream.end();
         expect(await text(stream)).toBe('hello\n');
+        stream.end();
       }
       const refused = connection.forward({ host: access.address, port: 1 }, { signal: never });
       await expect(refused).rejects.toMatchObject({ problem: 'failed', message: /ECONNREFUSED/ });
@@ -93,8 +93,8 @@ describe.skipIf(missing !== undefined)(`openDocker()${missing ? `: ${missing}` :
       const stream = await until(() =>
         connection.forward({ host: Config.Hostname, port: 8000 }, { signal: never }),
       );
-      stream.end();
       expect(await text(stream)).toBe('hello\n');
+      stream.end();
     });
 
     it('says so when the image has nothing that reaches a port', async () => {
