@@ -220,7 +220,7 @@ function agentAt(socket: string, only: readonly Buffer[]): BaseAgent {
   return agent;
 }
 
-/** The library's word for "there is no more to try", which its types lack. */
+/** The library takes `false` for "there is no more to try"; its types, from which the cast is, lack that. */
 const NOTHING = false as unknown as AnyAuthMethod;
 
 function methodOf(offer: Offer<PrivateKey>, username: string): AnyAuthMethod {

@@ -16,21 +16,16 @@ export async function readBuildContext(path: string): Promise<BuildContext> {
   const hash = createHash('sha256');
   async function add(place: string): Promise<void> {
     const at = join(path, place);
-    const { mode, ...stats } = await lstat(at).then((found) => ({
-      mode: found.mode,
-      isDirectory: found.isDirectory(),
-      isLink: found.isSymbolicLink(),
-      isFile: found.isFile(),
-    }));
-    hash.update(JSON.stringify([place, mode]));
-    if (stats.isLink) hash.update(await readlink(at));
-    else if (stats.isFile)
+    const found = await lstat(at);
+    hash.update(JSON.stringify([place, found.mode]));
+    if (found.isSymbolicLink()) hash.update(await readlink(at));
+    else if (found.isFile())
       hash.update(
         createHash('sha256')
           .update(await readFile(at))
           .digest(),
       );
-    else if (stats.isDirectory)
+    else if (found.isDirectory())
       for (const name of (await readdir(at)).toSorted()) await add(join(place, name));
   }
   const entries = (await readdir(path)).filter((name) => name !== '.git').toSorted();

@@ -1,21 +1,13 @@
 import { DockerError } from '../../docker-transport.ts';
+import { portMethod } from '../port-method.ts';
 import { ProviderError } from '../provider.ts';
 import type { Cancel } from '../provider.ts';
 
-/** A method as the port promises it: it rejects with the signal's reason at once, and with no `DockerError`. */
+/** A method as the port promises it, which rejects with no `DockerError`. */
 export function inPortWords<Arguments extends readonly unknown[], Answer>(
   method: (...all: readonly [...Arguments, Cancel]) => Promise<Answer>,
 ): (...all: readonly [...Arguments, Cancel]) => Promise<Answer> {
-  return async (...all) => {
-    const cancel = all.at(-1) as Cancel;
-    cancel.signal.throwIfAborted();
-    try {
-      return await method(...all);
-    } catch (error) {
-      cancel.signal.throwIfAborted();
-      throw error instanceof DockerError ? providerError(error) : error;
-    }
-  };
+  return portMethod(method, (error) => (error instanceof DockerError ? providerError(error) : error));
 }
 
 export function providerError(error: DockerError): ProviderError {
