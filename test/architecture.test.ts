@@ -25,7 +25,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['state/database.ts', 'providers/local/hosting-lock.ts'],
   commander: ['cli/parse.ts'],
   dockerode: ['docker-transport.ts'],
-  'fastest-levenshtein': ['plan/nearest.ts'],
+  'fastest-levenshtein': ['nearest.ts'],
   handlebars: ['plan/template-syntax.ts'],
   'log-update': ['cli/render/live-area.ts'],
   'p-queue': ['queue.ts'],

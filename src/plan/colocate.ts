@@ -2,7 +2,7 @@ import { sharedProvider } from '../colocation.ts';
 import type { Problem } from './diagnostic.ts';
 import type { Draft, DraftService } from './draft.ts';
 import { keyOf, servicesOf } from './draft.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { child, scalarOf } from './node.ts';
 import type { Level, Service } from './plan.ts';
 import { quoted } from './problems.ts';

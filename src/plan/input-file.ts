@@ -1,7 +1,7 @@
 import type { Problem } from './diagnostic.ts';
 import type { Draft } from './draft.ts';
 import { decodeText } from './library.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { scalarOf } from './node.ts';
 import { quoted } from './problems.ts';
 import type { Place } from './text-file.ts';

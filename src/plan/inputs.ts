@@ -3,7 +3,7 @@ import type { DeclaredInput, Draft } from './draft.ts';
 import { convertInput, notOfType } from './input-value.ts';
 import { readInputFile } from './input-file.ts';
 import type { GivenInputs } from './document.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import type { InputValue } from './plan.ts';
 import { quoted } from './problems.ts';
 import type { Place } from './text-file.ts';

@@ -1,6 +1,6 @@
 import { dirname, relative, resolve } from 'node:path';
 import type { SourceEntry, Sources } from '../sources.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { ScalarNode } from './node.ts';
 import type { Script } from './plan.ts';
 import type { compileTemplate } from './template.ts';

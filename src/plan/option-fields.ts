@@ -1,6 +1,6 @@
 import type { Reading } from './fields.ts';
 import { isTemplated, readTemplate, readWhole, renderText, showRendered } from './fields.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import type { Node } from './node.ts';
 import { itemsOf, scalarOf } from './node.ts';
 import type { TemplateTree } from './plan.ts';

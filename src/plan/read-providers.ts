@@ -1,7 +1,7 @@
 import type { Draft } from './draft.ts';
 import type { Reading } from './fields.ts';
 import { renderText, showRendered } from './fields.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import type { Entry, Node } from './node.ts';
 import { child, entriesOf } from './node.ts';
 import type { ProviderConfig } from './plan.ts';

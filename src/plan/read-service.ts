@@ -3,7 +3,7 @@ import type { DraftService } from './draft.ts';
 import { keyOf } from './draft.ts';
 import type { Reading } from './fields.ts';
 import { readDuration, readTemplate, readTemplates, readWhole, renderText, showRendered } from './fields.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import type { Node } from './node.ts';
 import { child, scalarOf, stringOf } from './node.ts';
 import { presentOptions, wholeOptions } from './option-fields.ts';

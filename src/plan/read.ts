@@ -8,7 +8,7 @@ import type { Reading } from './fields.ts';
 import { readLevels } from './levels.ts';
 import { openLibrary } from './library.ts';
 import type { PlanDocument } from './document.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { Node } from './node.ts';
 import { child, entriesOf, stringOf } from './node.ts';
 import { isName } from './names.ts';

@@ -1,4 +1,4 @@
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 
 /** One thing that the validator says about a value; several may stem from one mistake. */
 export interface ShapeError {

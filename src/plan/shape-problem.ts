@@ -1,5 +1,5 @@
 import type { Problem } from './diagnostic.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import type { Node } from './node.ts';
 import { quoted } from './problems.ts';
 import type { SchemaPart, ShapeError } from './shape-mistake.ts';

@@ -1,4 +1,4 @@
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { misfit, unprintable, uncheckable } from './template-helpers.ts';
 import type { Kind } from './template-helpers.ts';
 import { LOOP, LOOP_SLOTS } from './template-program.ts';

@@ -1,5 +1,5 @@
 import type { Scalar } from '../json.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { HELPERS, isHelper, uncheckable } from './template-helpers.ts';
 import type { HelperName } from './template-helpers.ts';
 import { follow, report, simpleName, step, valueOf } from './template-places.ts';

@@ -1,4 +1,4 @@
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { LOOP } from './template-program.ts';
 import type { Expression, Span } from './template-program.ts';
 import type { TemplateProblem } from './template-scope.ts';

@@ -1,5 +1,5 @@
 import type { Json } from '../json.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import { applyHelper, kindOf, misfit, textOf, unprintable, uncheckable } from './template-helpers.ts';
 import { LOOP } from './template-program.ts';
 import type { Block, Expression, Program, Span, Statement } from './template-program.ts';

@@ -4,7 +4,7 @@ import type { Problem } from './diagnostic.ts';
 import type { Entry, MapNode, Node, ScalarNode } from './node.ts';
 import { isNull } from './node.ts';
 import { quoted } from './problems.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import type { Place, TextFile } from './text-file.ts';
 import { lineAt, problemAt } from './text-file.ts';
 import { unquotedTemplate } from './unquoted-template.ts';
