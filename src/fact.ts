@@ -41,6 +41,8 @@ export interface Batch {
   readonly min: number;
   readonly token: string;
   readonly made?: Pick<Made, 'launch' | 'labels'>;
+  /** The labels of its machines; those that a sensitive input is part of are masked. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** JSON text of the provider's `LaunchRequest`. */
   readonly request: Sensitive;
   /** The host key that its machines are given; absent: none. */
@@ -131,6 +133,8 @@ export type FactBody =
       readonly machine: string;
       readonly generation: number;
       readonly made: Parts;
+      /** As in a batch. */
+      readonly labels?: Readonly<Record<string, string>>;
     }
   /** The instance goes although its machine's name lives on: the name is free for another launch. */
   | {

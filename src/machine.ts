@@ -104,18 +104,21 @@ export const BUILT_IN_ATTRIBUTES = [
   'publicIp',
 ] as const satisfies readonly (keyof BuiltInAttributes)[];
 
-export type MachineState =
-  | 'pending'
-  | 'launching'
-  | 'connecting'
-  | 'bootstrapping'
-  | 'verifying'
-  | 'ready'
-  | 'failed'
-  | 'stopped'
-  | 'lost'
-  | 'terminating'
-  | 'terminated';
+export const MACHINE_STATES = [
+  'pending',
+  'launching',
+  'connecting',
+  'bootstrapping',
+  'verifying',
+  'ready',
+  'failed',
+  'stopped',
+  'lost',
+  'terminating',
+  'terminated',
+] as const;
+
+export type MachineState = (typeof MACHINE_STATES)[number];
 
 /**
  * How far a machine came. Failure is not a stage: a machine that failed keeps the stage that it had reached, so
@@ -186,6 +189,8 @@ export interface Machine {
   readonly givenKey: string | null;
   readonly addresses: Addresses | null;
   readonly access: Access | null;
+  /** As its provider was told; `***` for one that a sensitive input is part of, or that an older version recorded. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, string | Sensitive>>;
   /** Tries so far: `launch` over the name's whole life, the others in this generation. They name logs and runs. */
   readonly attempts: Readonly<Partial<Record<StepKind, number>>>;

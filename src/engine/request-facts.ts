@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FactBody, StepFailure } from '../fact.ts';
 import type { LaunchRequest } from '../providers/provider.ts';
 import { launchMade } from './desired.ts';
+import { knownLabels } from './known-labels.ts';
 import { machineOf } from './perform/context.ts';
 import type { PlanContext } from './plan-context.ts';
 import type { Step } from './step.ts';
@@ -34,6 +35,7 @@ export function requested(
       min: step.min,
       token,
       made: launchMade(service, step.machines, context),
+      labels: knownLabels(request.labels, service, context.plan),
       request: { sensitive: JSON.stringify(request) },
       ...(hostKey !== null && { hostKey }),
     },

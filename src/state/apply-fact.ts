@@ -4,7 +4,15 @@ import type { DeploymentState, Touched } from './deployment-state.ts';
 import { emptyState, nothingTouched } from './deployment-state.ts';
 import { answerLaunch, refuseLaunch, requestLaunch } from './apply-launch.ts';
 import { condemn, removeInstance } from './apply-end.ts';
-import { counted, newMachine, planSource, reborn, revise, succeed } from './machine-stages.ts';
+import {
+  counted,
+  newMachine,
+  planSource,
+  reborn,
+  recordedLabels,
+  revise,
+  succeed,
+} from './machine-stages.ts';
 import { change, replace, replaceInstance } from './replace.ts';
 import { rebuildTallies } from './tally.ts';
 
@@ -101,6 +109,7 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
       change(state, fact.machine, fact.generation, fact.at, touched, (machine) => ({
         ...machine,
         made: { ...machine.made, labels: fact.made },
+        labels: recordedLabels(fact.labels, fact.made),
       }));
       return;
     case 'instance-condemned':

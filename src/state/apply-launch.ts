@@ -1,6 +1,6 @@
 import type { Batch, Fact } from '../fact.ts';
 import type { DeploymentState, Touched } from './deployment-state.ts';
-import { UNLAUNCHED, notLaunched } from './machine-stages.ts';
+import { UNLAUNCHED, notLaunched, recordedLabels } from './machine-stages.ts';
 import { change, replace } from './replace.ts';
 
 /** A batch is open from its request to its answer. */
@@ -22,6 +22,7 @@ export function requestLaunch(state: DeploymentState, batch: Batch, at: number, 
         generation,
         batch: batch.number,
         givenKey: batch.hostKey ?? null,
+        labels: recordedLabels(batch.labels, batch.made?.labels),
         made: { ...UNLAUNCHED.made, ...batch.made },
         cause: machine.cause,
         provider: batch.provider,

@@ -1,6 +1,7 @@
 import type { Fact, StepFailure } from '../fact.ts';
-import type { Machine, PlanSource } from '../machine.ts';
+import type { Machine, Parts, PlanSource } from '../machine.ts';
 import { machineName } from '../machine.ts';
+import { MASK } from '../sensitive.ts';
 import type { StepKind } from '../step.ts';
 import type { DeploymentState } from './deployment-state.ts';
 
@@ -32,12 +33,21 @@ export const UNLAUNCHED = {
   givenKey: null,
   addresses: null,
   access: null,
+  labels: {},
   outputs: {},
   under: null,
   made: { launch: null, labels: null, ssh: null, bootstrap: null, verify: null },
   cause: null,
   tornDown: false,
 } as const satisfies Partial<Machine>;
+
+/** Labels that were recorded; of those that an older version gave to a machine, only the keys are known. */
+export function recordedLabels(
+  labels: Machine['labels'] | undefined,
+  made: Parts | null | undefined,
+): Machine['labels'] {
+  return labels ?? Object.fromEntries(Object.keys(made ?? {}).map((key) => [key, MASK]));
+}
 
 export function reborn(machine: Machine): Machine {
   return { ...machine, ...UNLAUNCHED, failure: null, gaveUp: false, retryAt: null };

@@ -5,6 +5,7 @@ import type { Database } from './database.ts';
 import type { DeploymentState, Touched } from './deployment-state.ts';
 import { emptyState, isCondemned } from './deployment-state.ts';
 import type { DeploymentSummary } from './store.ts';
+import { recordedLabels } from './machine-stages.ts';
 import { rebuildTallies } from './tally.ts';
 
 /** What the deployment's own row holds beside its columns. */
@@ -61,8 +62,14 @@ function deploymentRecord({ plan, operation, lastBatch, scopes }: DeploymentStat
   return { plan, operation, lastBatch, scopes: [...scopes.keys()], places: Object.fromEntries(places) };
 }
 
-/** What records of an older version lack. */
-const NEWER = { givenKey: null } as const satisfies Partial<Machine>;
+/** What records of an older version may lack. */
+type Newer = 'givenKey' | 'labels';
+type StoredMachine = Omit<Machine, Newer> & Partial<Pick<Machine, Newer>>;
+
+function complete(machine: StoredMachine): Machine {
+  const { givenKey = null, labels } = machine;
+  return { ...machine, givenKey, labels: recordedLabels(labels, machine.made.labels) };
+}
 
 interface DeploymentRow {
   readonly id: number;
@@ -86,8 +93,8 @@ export function readProjection(db: Database, cipher: Cipher, name: string): Depl
   state.operation = record.operation;
   state.lastBatch = record.lastBatch;
   for (const scope of record.scopes) state.scopes.set(scope, record.places?.[scope] ?? null);
-  for (const machine of readRecords(db, cipher, 'machines', 'position', row.id) as readonly Machine[])
-    state.machines.set(machine.name, { ...NEWER, ...machine });
+  for (const machine of readRecords(db, cipher, 'machines', 'position', row.id) as readonly StoredMachine[])
+    state.machines.set(machine.name, complete(machine));
   for (const instance of readRecords(db, cipher, 'instances', 'position', row.id) as readonly Instance[]) {
     state.instances.set(instance.id, instance);
     if (isCondemned(instance)) state.condemned.add(instance.id);

@@ -52,6 +52,8 @@ export interface MachineStatus {
   readonly address: string | null;
   readonly privateIp: string | null;
   readonly publicIp: string | null;
+  /** As its provider was told; `***` where the value must not be shown or is not known. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, string>>;
   readonly attempts: { readonly launch: number; readonly bootstrap: number };
   readonly updatedAt: string;
@@ -152,6 +154,7 @@ function machineStatus(machine: Machine, paths: StatusPaths): MachineStatus {
     address: addresses?.address ?? null,
     privateIp: addresses?.privateIp ?? null,
     publicIp: addresses?.publicIp ?? null,
+    labels: machine.labels,
     outputs: maskedOutputs(machine),
     attempts: { launch: attempts.launch ?? 0, bootstrap: attempts.bootstrap ?? 0 },
     updatedAt: iso(machine.updatedAt),

@@ -106,7 +106,16 @@ function launches(state: DeploymentState): readonly FactBody[] {
   return [
     {
       type: 'launch-requested',
-      batch: { number, service, provider, machines, min: 1, token: `t${number}`, request },
+      batch: {
+        number,
+        service,
+        provider,
+        machines,
+        min: 1,
+        token: `t${number}`,
+        request,
+        labels: { tier: 'w' },
+      },
     },
   ];
 }
@@ -223,7 +232,8 @@ function aboutMachine(machine: Machine, choice: number): readonly FactBody[] {
           to,
           cause: 'env A changed',
         })),
-        { type: 'machine-labelled', machine: name, generation, made: { tier: 'x' } },
+        { type: 'machine-labelled', machine: name, generation, made: { tier: 'x' }, labels: { tier: 'x' } },
+        { type: 'machine-labelled', machine: name, generation, made: { tier: 'y', zone: 'y' } },
       ];
     case 'requested':
     case 'gone':

@@ -54,6 +54,38 @@ describe('openSqliteStore()', () => {
     expect(readdirSync(directory).sort()).toEqual(['.gitignore', 'keys', 'state.db']);
   });
 
+  it('knows the labels of machines that an older plan recorded by their keys', async () => {
+    const directory = temporaryDirectory();
+    const services = [{ name: 'web', provider: 'local', min: 1, max: 1 }];
+    const levels = [{ name: 'app', services }];
+    const batch = {
+      number: 1,
+      service: 'web',
+      provider: 'local',
+      machines: [{ name: 'web-0', generation: 1 }],
+      min: 1,
+      token: 't',
+      made: { launch: {}, labels: { tier: 'digest' } },
+      request: { sensitive: '{}' },
+    };
+    const facts: readonly Fact[] = [
+      {
+        type: 'plan-recorded',
+        plan: { digest: 'd', path: '/p', name: 'web', inputs: {}, archive: 'a', levels },
+        at: 2,
+      },
+      { type: 'launch-requested', batch, at: 3 },
+    ];
+    await write(directory, [created, ...facts]);
+    const db = openDatabase(join(directory, 'state.db'));
+    db.exec("UPDATE machines SET record = json_remove(record, '$.labels', '$.givenKey')");
+    db.close();
+    await using store = await openSqliteStore(directory);
+    const loaded = (await store.load(created.name))?.machines.get('web-0');
+    expect(loaded).toEqual(foldFacts([created, ...facts]).machines.get('web-0'));
+    expect(loaded).toMatchObject({ labels: { tier: '***' }, givenKey: null });
+  });
+
   it('makes nothing for a reader', async () => {
     const directory = join(temporaryDirectory(), '.plan');
     await using store = await openSqliteStore(directory, { readonly: true });

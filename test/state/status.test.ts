@@ -55,6 +55,7 @@ function launched(service: string, batch: number, count: number): readonly FactB
     machines,
     min: count,
     token: 't',
+    labels: { tier: 'front' },
     request: { sensitive: '{}' },
   };
   return [
@@ -176,6 +177,7 @@ describe('statusDocument()', () => {
                   address: '127.0.0.2',
                   privateIp: '127.0.0.2',
                   publicIp: null,
+                  labels: { tier: 'front' },
                   outputs: { port: '7070', token: '***' },
                   attempts: { launch: 1, bootstrap: 1 },
                   updatedAt: '2026-01-02T03:04:13.000Z',

@@ -1,6 +1,7 @@
 import type { FactBody } from '../../fact.ts';
 import type { LabelChange, PowerAnswer } from '../../providers/provider.ts';
 import { launchMade } from '../desired.ts';
+import { knownLabels } from '../known-labels.ts';
 import { launchRequest } from '../launch-request.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { machineOf } from './context.ts';
@@ -43,5 +44,6 @@ export async function label(
     return [];
   }
   const made = launchMade(service, [name], context).labels ?? {};
-  return [{ type: 'machine-labelled', machine: name, generation, made }];
+  const known = knownLabels(labels, service, context.plan);
+  return [{ type: 'machine-labelled', machine: name, generation, made, labels: known }];
 }
