@@ -38,7 +38,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Decisions are pure: no input or output, no clock, no promise, no randomness. The reader reads, and nothing else. */
 const PURE =
-  /^(plan\/(?!file-sources\.ts|schema\.ts)|state\/(deployment-state|apply-fact|apply-launch|apply-end|replace|machine-stages|tally|machine-state|status.*)\.ts|engine\/(reconcile.*|rehearsal|forecast.*|difference|step|outputs)\.ts)/;
+  /^(plan\/(?!file-sources\.ts|schema\.ts)|state\/(deployment-state|select.*|apply-fact|apply-launch|apply-end|replace|machine-stages|tally|machine-state|status.*)\.ts|engine\/(reconcile.*|rehearsal|forecast.*|difference|step|outputs)\.ts)/;
 const IMPURE = [
   /'node:(?!path|crypto|buffer|util|url)\w+/,
   /\bDate\.now\b|\bnew Date\(\)/,
