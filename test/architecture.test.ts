@@ -13,7 +13,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   providers: [],
   connection: [],
   engine: ['plan', 'state', 'providers', 'connection'],
-  cli: ['engine', 'plan', 'state', 'providers', 'connection'],
+  api: ['engine', 'plan', 'state', 'providers', 'connection'],
+  cli: ['api'],
 };
 
 /** The one file that may import each npm dependency; the local provider is another program, so it has its own. */
@@ -81,10 +82,12 @@ describe('the architecture', () => {
     const wrong = files.flatMap((file) =>
       file.imports.flatMap(({ target }) => {
         const path = imported(file, target);
-        const isPublicApi = file.path === 'index.ts';
-        if (path === undefined || isPublicApi) return [];
+        if (path === undefined) return [];
         const folder = folderOf(path);
-        const allowed = folder === file.folder || folder === '' || LAYERS[file.folder]?.includes(folder);
+        const allowed =
+          file.path === 'index.ts'
+            ? folder === 'api' || folder === ''
+            : folder === file.folder || folder === '' || LAYERS[file.folder]?.includes(folder);
         return allowed === true ? [] : [`${file.path} imports ${path}`];
       }),
     );
@@ -140,6 +143,19 @@ describe('the architecture', () => {
       .flatMap(({ path, text }) => {
         const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
         return IMPURE.flatMap((pattern) => pattern.exec(code)?.[0] ?? []).map((match) => `${path}: ${match}`);
+      });
+    expect(wrong).toEqual([]);
+  });
+
+  it('has an API that neither prints, nor asks, nor ends the process', () => {
+    const wrong = files
+      .filter(({ path }) => path.startsWith('api/') || path === 'index.ts')
+      .flatMap(({ path, text }) => {
+        const found =
+          /\bconsole\b|\bprocess\.(?:stdout|stderr|stdin|exit\w*|on|once|kill)\b|node:readline/.exec(
+            text,
+          )?.[0];
+        return found === undefined ? [] : [`${path}: ${found}`];
       });
     expect(wrong).toEqual([]);
   });

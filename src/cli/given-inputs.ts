@@ -1,35 +1,14 @@
-import { resolve } from 'node:path';
-import { UsageError } from '../errors.ts';
-import type { Problem } from '../plan/diagnostic.ts';
-import { formatProblems } from '../plan/diagnostic.ts';
-import type { GivenInputs, Resolved } from '../plan/load.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { InputOptions } from '../api/given-inputs.ts';
+import type { Problem } from '../api/plan-problems.ts';
+import { formatProblems } from '../api/plan-problems.ts';
 import type { Context } from './context.ts';
 import { tell } from './context.ts';
 import { jsonOutputs, progressOf } from './render/choose.ts';
 import { writeJsonLine } from './render/json.ts';
 
-/** Where the inputs of a command's plan come from. */
-export function givenInputs(
-  { io, options }: Context,
-  recorded: Readonly<Record<string, string>>,
-): GivenInputs {
-  return {
-    flags: options.list('input'),
-    files: options.list('input-file').map((file) => resolve(io.cwd, file)),
-    recorded,
-    env: io.env,
-  };
-}
-
-/** The plan, its warnings told. Throws `UsageError` with all problems. */
-export function planOf(context: Context, { plan, problems, warnings }: Resolved): Plan {
-  tellWarnings(context, warnings);
-  if (plan !== null) return plan;
-  const count = problems.length === 1 ? 'is a problem' : `are ${problems.length} problems`;
-  throw new UsageError(
-    `${formatProblems(problems)}\nCannot use the plan: there ${count}. Nothing was touched.`,
-  );
+/** Values of inputs, as they were given on the command line. */
+export function inputsOf({ options }: Context): InputOptions {
+  return { inputs: options.list('input'), inputFiles: options.list('input-file') };
 }
 
 /** Tells a plan's warnings, to programs as events of type `warning`. */

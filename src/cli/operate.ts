@@ -1,12 +1,14 @@
+import { join } from 'node:path';
+import type { DeploymentState } from '../api/deployment-state.ts';
+import { statusOf } from '../api/status.ts';
+import type { State } from '../api/state.ts';
 import { systemClock } from '../clock.ts';
 import type { OperationKind, Outcome } from '../fact.ts';
-import type { DeploymentState } from '../state/deployment-state.ts';
-import { statusDocument } from '../state/status.ts';
 import type { Context } from './context.ts';
 import { tell } from './context.ts';
-import { stateDirectoryOf, statusPaths } from './deployments.ts';
 import type { Output } from './io.ts';
 import { exitCodeOf } from './io.ts';
+import { withState } from './open-here.ts';
 import type { Performed, Task } from './perform-task.ts';
 import { performTask } from './perform-task.ts';
 import { jsonOutputs } from './render/choose.ts';
@@ -21,18 +23,26 @@ import { version } from './version.ts';
  * Prepares tasks, performs them one after the other whatever becomes of them, shows them, and answers the exit code.
  * Of JSON Lines the first is `version` and the last `result`, whatever happens between.
  */
-export async function operate(
+export async function operate(context: Context, kind: OperationKind, prepare: Prepare): Promise<number> {
+  return await withState(context, (state) => operateIn(state, context, kind, prepare));
+}
+
+type Prepare = (state: State, options: { readonly signal: AbortSignal }) => Promise<readonly Task[]>;
+
+async function operateIn(
+  state: State,
   context: Context,
   kind: OperationKind,
-  prepare: (options: { readonly signal: AbortSignal }) => Promise<readonly Task[]>,
+  prepare: Prepare,
 ): Promise<number> {
+  const { directory } = state;
   using stopping = watchStop(context.io);
   const outputs = jsonOutputs(context);
   const ended: Performed[] = [];
   writeAll(outputs, { type: 'version', format: 1, version: version(), operation: kind });
   let outcome: Outcome;
   try {
-    const tasks = await prepare({ signal: stopping.signal });
+    const tasks = await prepare(state, { signal: stopping.signal });
     for (const task of tasks) {
       if (stopping.signal.aborted) break;
       await performAndRecover(task);
@@ -43,7 +53,7 @@ export async function operate(
     outcome = 'interrupted';
     if (ended.length === 0) tell(context, 'Interrupted: nothing was touched.');
   }
-  writeAll(outputs, resultLine(context, kind, outcome, ended));
+  writeAll(outputs, resultLine(directory, kind, outcome, ended));
   const code = exitCode();
   if (ended.some(({ abandoned }) => abandoned)) context.io.exit(code);
   return code;
@@ -51,7 +61,7 @@ export async function operate(
   async function performAndRecover(task: Task): Promise<void> {
     const performed = await performTask(context, { task, signal: stopping.signal });
     ended.push(performed);
-    reportTask(context, performed, systemClock.now());
+    reportTask(context, performed, { directory, now: systemClock.now() });
     if (!isRecoverable(performed)) return;
     const next = (await task.recover?.()) ?? null;
     if (next !== null) await performAndRecover(next);
@@ -59,7 +69,7 @@ export async function operate(
 
   function failed(error: unknown): unknown {
     const message = error instanceof Error ? error.message : String(error);
-    writeAll(outputs, { ...resultLine(context, kind, 'failed', ended), error: message });
+    writeAll(outputs, { ...resultLine(directory, kind, 'failed', ended), error: message });
     return error;
   }
 
@@ -86,18 +96,17 @@ function writeAll(outputs: readonly Output[], line: JsonLine): void {
 }
 
 function resultLine(
-  context: Context,
+  directory: string,
   operation: OperationKind,
   outcome: Outcome,
   ended: readonly Performed[],
 ): JsonLine {
-  const paths = statusPaths(stateDirectoryOf(context), context.io.cwd);
   const deployments = ended.map(({ task, outcome: own, worked, state, error }) => ({
     deployment: task.deployment,
     operation: task.kind,
     outcome: own,
     worked,
-    state: state === null ? null : statusDocument(state, paths).state,
+    state: state === null ? null : statusOf(state, { directory }).state,
     failures: state === null ? [] : failuresOf(task.kind, state),
     ...(error === null ? {} : { error: error.message }),
   }));
@@ -108,7 +117,7 @@ function resultLine(
     return failedMachines(kind, state).map(({ name, failure }) => ({
       machine: name,
       ...failure,
-      logPath: failure.logPath === null ? null : paths.log(failure.logPath),
+      logPath: failure.logPath === null ? null : join(directory, failure.logPath),
     }));
   }
 }

@@ -1,12 +1,6 @@
+import type { GcProblem, Orphan } from '../api/gc.ts';
 import { formatDuration } from '../duration.ts';
-import type { Orphan } from '../engine/orphans.ts';
-import type { TargetProblem } from './gc-targets.ts';
 import { table } from './table.ts';
-
-/** Why something is not known; `deployment` and `plan` are null where no plan is to blame. */
-export interface GcProblem extends Omit<TargetProblem, 'plan'> {
-  readonly plan: string | null;
-}
 
 /** What a `gc` found and did. */
 export interface GcReport {

@@ -1,12 +1,9 @@
+import type { DeploymentState } from '../api/deployment-state.ts';
+import type { Operation, OperationOptions, OperationResult } from '../api/operation.ts';
 import { systemClock } from '../clock.ts';
-import type { OperationResult, Wiring } from '../engine/operation.ts';
-import { OperationError, PlanError } from '../errors.ts';
+import { PlanError } from '../errors.ts';
 import type { OperationKind, Outcome } from '../fact.ts';
-import { ProviderError } from '../providers/provider.ts';
-import type { DeploymentState } from '../state/deployment-state.ts';
-import { openSqliteStore } from '../state/sqlite-store.ts';
 import type { Context } from './context.ts';
-import { stateDirectoryOf } from './deployments.ts';
 import { chooseRenderer } from './render/choose.ts';
 import { jsonRenderer } from './render/json.ts';
 import type { NextCommands } from './render/next-commands.ts';
@@ -15,7 +12,6 @@ import { together } from './render/renderer.ts';
 import type { Timeline } from './render/timeline.ts';
 import { createTimeline } from './render/timeline.ts';
 import { isAbort, patienceAfter } from './stopping.ts';
-import { withWiring } from './wiring.ts';
 
 /** An operation on one deployment. */
 export interface Task {
@@ -26,7 +22,7 @@ export interface Task {
   readonly idle: string;
   /** What is said after success, where that is not the list of what is ready. */
   readonly done: string | null;
-  perform(wiring: Wiring, options: { readonly signal: AbortSignal }): Promise<OperationResult>;
+  start(options: OperationOptions): Operation<OperationResult>;
   /** What is done when it fails, if anything. */
   recover?(): Promise<Task | null>;
 }
@@ -56,7 +52,7 @@ export async function performTask(
   const timeline = createTimeline(systemClock.now());
   const renderer = await rendererOf(context, task.kind);
   let state: DeploymentState | null = null;
-  const observe: Wiring['observe'] = (event, current) => {
+  const onEvent: OperationOptions['onEvent'] = (event, current) => {
     state = current;
     timeline.note(event, current);
     renderer.event(event, current);
@@ -69,10 +65,11 @@ export async function performTask(
   let abandoned = false;
   let failure: PlanError | null = null;
   try {
-    result = await Promise.race([withStoreAndWiring(context, observe, task, signal), patience.ranOut]);
+    result = await Promise.race([task.start({ signal, onEvent }).result, patience.ranOut]);
     abandoned = result === null;
   } catch (error) {
-    if (!isAbort(error, signal)) failure = expected(error);
+    if (error instanceof PlanError) failure = error;
+    else if (!isAbort(error, signal)) throw error;
   } finally {
     signal.removeEventListener('abort', onStop);
     renderer.finish(result);
@@ -88,26 +85,7 @@ export async function performTask(
   };
 }
 
-/** Throws what nobody expects. */
-function expected(error: unknown): PlanError {
-  if (error instanceof PlanError) return error;
-  if (error instanceof ProviderError) return new OperationError(error.message);
-  throw error;
-}
-
 async function rendererOf(context: Context, kind: OperationKind): Promise<Renderer> {
   const shown = await chooseRenderer(context, { kind, clock: systemClock });
   return context.flags.json ? together([shown, jsonRenderer(context.io.stdout, systemClock)]) : shown;
-}
-
-async function withStoreAndWiring(
-  context: Context,
-  observe: Wiring['observe'],
-  task: Task,
-  signal: AbortSignal,
-): Promise<OperationResult> {
-  const stateDirectory = stateDirectoryOf(context);
-  await using store = await openSqliteStore(stateDirectory);
-  const parts = { store, stateDirectory, flags: context.flags, observe };
-  return await withWiring(parts, (wiring) => task.perform(wiring, { signal }));
 }

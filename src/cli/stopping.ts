@@ -58,3 +58,17 @@ export function isAbort(error: unknown, signal: AbortSignal): boolean {
   if (!signal.aborted) return false;
   return error === signal.reason || (error instanceof Error && error.name === 'AbortError');
 }
+
+/** Does work that answers an exit code; that of the signal when one ended it. */
+export async function untilStopped(
+  io: Pick<Io, 'onStop' | 'exit'>,
+  work: (signal: AbortSignal) => Promise<number>,
+): Promise<number> {
+  using stopping = watchStop(io);
+  try {
+    return await work(stopping.signal);
+  } catch (error) {
+    if (stopping.received === null || !isAbort(error, stopping.signal)) throw error;
+    return exitCodeOf(stopping.received);
+  }
+}

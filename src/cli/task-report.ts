@@ -1,16 +1,20 @@
 import { join } from 'node:path';
+import { displayPath } from '../api/display-path.ts';
 import type { PlanError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { tell } from './context.ts';
-import { displayPath, stateDirectoryOf } from './deployments.ts';
 import type { Performed } from './perform-task.ts';
 import { progressOf } from './render/choose.ts';
 import { failureReport, interruptedReport } from './render/failure-report.ts';
 import { readyReport } from './render/ready-report.ts';
 import { styleOf } from './render/style.ts';
 
-/** Tells people how a task ended: failures always, success unless they want quiet. */
-export function reportTask(context: Context, performed: Performed, now: number): void {
+/** Tells people how a task ended: failures always, success unless they want quiet. `directory`: that of the state. */
+export function reportTask(
+  context: Context,
+  performed: Performed,
+  { directory, now }: { readonly directory: string; readonly now: number },
+): void {
   const { io, flags } = context;
   const { task, outcome, worked, state, timeline, error } = performed;
   if (error !== null) {
@@ -20,11 +24,10 @@ export function reportTask(context: Context, performed: Performed, now: number):
   const { kind } = task;
   const progress = progressOf(context);
   if (progress === 'json') return;
-  const stateDirectory = stateDirectoryOf(context);
   const options = {
     style: styleOf(io.stderr, io.env, flags),
     next: task.next,
-    logPath: (path: string) => displayPath(join(stateDirectory, path), io.cwd),
+    logPath: (path: string) => displayPath(join(directory, path), io.cwd),
   };
   const lines = textOf();
   if (lines.length > 0) tell(context, lines.join('\n'));

@@ -1,14 +1,7 @@
-import type { DeploymentState } from '../state/deployment-state.ts';
+import type { DeploymentState } from '../api/deployment-state.ts';
 
 /** More machines of a service than this are shown as a range. */
 const LISTED = 8;
-
-/** Machines that are there, or may be: what a `down` terminates. */
-export function machinesThere(state: DeploymentState): readonly string[] {
-  return [...state.machines.values()]
-    .filter(({ stage }) => stage !== 'none' && stage !== 'gone')
-    .map(({ name }) => name);
-}
 
 /** Names by level, the last level first: a level's name and its machines, services of many as a range. */
 export function victimLines(state: DeploymentState, names: readonly string[]): readonly string[] {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { startOperation } from '../../src/api/operation.ts';
 import { GLOBAL_FLAGS, readGlobalFlags } from '../../src/cli/global-flags.ts';
 import { parseArgv } from '../../src/cli/parse.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
@@ -49,12 +50,13 @@ it('operate() ends the process when an interrupted operation does not end in tim
         next: NEXT,
         idle: '',
         done: null,
-        async perform(_, { signal }) {
-          stop('SIGTERM');
-          await new Promise<void>((resolve) => (release = resolve));
-          signal.throwIfAborted();
-          throw new Error('The signal was aborted.');
-        },
+        start: (options) =>
+          startOperation(async ({ signal }) => {
+            stop('SIGTERM');
+            await new Promise<void>((resolve) => (release = resolve));
+            signal.throwIfAborted();
+            throw new Error('The signal was aborted.');
+          }, options),
       },
     ]),
   );

@@ -3,8 +3,8 @@ import type { Command } from '../command-spec.ts';
 import { COMPLETION_SCRIPTS } from '../completion-scripts.ts';
 import type { Context } from '../context.ts';
 import { print } from '../context.ts';
-import { listDeployments, loadDeployment, withStore } from '../deployments.ts';
 import { GLOBAL_FLAGS } from '../global-flags.ts';
+import { withState } from '../open-here.ts';
 
 /** Prints what the last word may become, one candidate per line; nothing where files are meant. Never fails. */
 export const completeCommand: Command = async (context) => {
@@ -103,16 +103,13 @@ async function recorded(
   const stateDir = line.given.get('state-dir') ?? context.flags.stateDir;
   const deployment = line.given.get('deployment') ?? context.flags.deployment;
   try {
-    return await withStore(
-      { ...context, flags: { ...context.flags, stateDir, deployment } },
-      async (store) => {
-        if (what === 'deployments') return (await listDeployments(store)).map(({ name }) => name);
-        const machines = [...(await loadDeployment(store, deployment)).machines.values()];
-        return what === 'machines'
-          ? machines.map(({ name }) => name)
-          : [...new Set(machines.map(({ service }) => service))];
-      },
-    );
+    return await withState({ ...context, flags: { ...context.flags, stateDir } }, async (state) => {
+      if (what === 'deployments') return (await state.deployments()).map(({ name }) => name);
+      const machines = [...(await (await state.deployment(deployment)).state()).machines.values()];
+      return what === 'machines'
+        ? machines.map(({ name }) => name)
+        : [...new Set(machines.map(({ service }) => service))];
+    });
   } catch {
     return [];
   }

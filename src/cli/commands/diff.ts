@@ -2,13 +2,14 @@ import type { Command } from '../command-spec.ts';
 import { print, printJson } from '../context.ts';
 import { differenceDocument, forecastText } from '../forecast.ts';
 import { tellWarnings } from '../given-inputs.ts';
-import { readPlanned } from '../planned.ts';
+import { withState } from '../open-here.ts';
+import { readPlanned } from '../read-planned.ts';
 
 /** Exit code when there are differences and `--exit-code` asks for it. */
 const DIFFERENT = 4;
 
 export const diffCommand: Command = async (context) => {
-  const { forecast, warnings } = await readPlanned(context);
+  const { forecast, warnings } = await withState(context, (state) => readPlanned(context, state));
   const { deployment, differences } = forecast;
   if (context.flags.json)
     printJson(context, { format: 1, deployment, differences: differences.map(differenceDocument) });

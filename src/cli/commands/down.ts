@@ -1,25 +1,20 @@
+import type { DeploymentState } from '../../api/deployment-state.ts';
+import { machinesThere } from '../../api/machines-there.ts';
 import { UsageError } from '../../errors.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
 import type { Command } from '../command-spec.ts';
 import { confirm } from '../confirm.ts';
 import type { Context } from '../context.ts';
-import { loadDeployment, withStore } from '../deployments.ts';
-import type { DownTarget } from '../down-task.ts';
-import { downTarget, downTask } from '../down-task.ts';
+import { downTask, prepareDown } from '../down-task.ts';
 import { operate } from '../operate.ts';
-import { machinesThere, victimLines } from '../victims.ts';
+import { victimLines } from '../victims.ts';
 
 export const downCommand: Command = (context) =>
-  operate(context, 'down', async (cancel) => {
-    const targets = await withStore(context, async (store) => {
-      const found: DownTarget[] = [];
-      for (const name of namesOf(context))
-        found.push(await downTarget(context, store, await loadDeployment(store, name)));
-      return found;
-    });
+  operate(context, 'down', async (state, cancel) => {
+    const targets: Awaited<ReturnType<typeof prepareDown>>[] = [];
+    for (const name of namesOf(context)) targets.push(await prepareDown(context, state, name));
     await confirmAll(
       context,
-      targets.map(({ state }) => state),
+      targets.map((target) => target.state),
       cancel,
     );
     return targets.map((target) => downTask(context, target));

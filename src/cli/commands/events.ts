@@ -1,13 +1,13 @@
+import type { DeploymentState } from '../../api/deployment-state.ts';
+import type { RecordedFact } from '../../api/deployments.ts';
 import { formatDuration, parseDuration } from '../../duration.ts';
 import { UsageError } from '../../errors.ts';
 import type { Fact, OperationRecord } from '../../fact.ts';
-import type { RecordedFact } from '../../state/store.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
 import type { Command } from '../command-spec.ts';
 import type { Context } from '../context.ts';
 import { print, printJson } from '../context.ts';
-import { givenName, loadDeployment, withStore } from '../deployments.ts';
-import { follow } from '../follow.ts';
+import { followed } from '../followed.ts';
+import { givenName, withState } from '../open-here.ts';
 import { happenings, sentence } from '../render/happening.ts';
 import { factLine, writeJsonLine } from '../render/json.ts';
 import type { JsonLine } from '../render/json.ts';
@@ -15,35 +15,28 @@ import { version } from '../version.ts';
 
 /** Digits of a plan's digest that people are shown. */
 const DIGITS = 12;
-/** Facts that are read at a time. */
-const PAGE = 1_000;
 
 export const eventsCommand: Command = (context) =>
-  withStore(context, async (store) => {
+  withState(context, async (opened) => {
     const { io, flags, args, options } = context;
-    const state = await loadDeployment(store, givenName(context, args[0]));
-    const goesOn = options.flag('follow');
+    const deployment = await opened.deployment(givenName(context, args[0]));
+    const state = await deployment.state();
+    const follow = options.flag('follow');
     const since = sinceOf(options.text('since'), Date.now());
     const printFact = factPrinter(context, state);
     const document: JsonLine[] = [];
-    let after = 0;
-    if (flags.json && goesOn) writeJsonLine(io.stdout, { type: 'version', format: 1, version: version() });
-    const code = await follow(context, { store, state, follow: goesOn }, async () => {
-      for (;;) {
-        const page = await store.events(state.uuid, { after, limit: PAGE });
-        for (const event of page) show(event);
-        after = page.at(-1)?.number ?? after;
-        if (page.length < PAGE) return;
-      }
+    if (flags.json && follow) writeJsonLine(io.stdout, { type: 'version', format: 1, version: version() });
+    const code = await followed(context, deployment, async (signal) => {
+      for await (const event of deployment.events({ follow, signal })) show(event);
     });
-    if (flags.json && !goesOn) printJson(context, { format: 1, deployment: state.name, events: document });
+    if (flags.json && !follow) printJson(context, { format: 1, deployment: state.name, events: document });
     return code;
 
     function show({ number, fact }: RecordedFact): void {
       if (!flags.json) printFact(fact, fact.at >= since);
       else if (fact.at >= since) {
         const line = { number, ...factLine(fact, state.name) };
-        if (goesOn) writeJsonLine(io.stdout, line);
+        if (follow) writeJsonLine(io.stdout, line);
         else document.push(line);
       }
     }

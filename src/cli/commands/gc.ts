@@ -1,92 +1,63 @@
+import type { GcProblem, GcRequest, GcSurvey, Orphan } from '../../api/gc.ts';
+import { displayPath } from '../../api/display-path.ts';
 import { parseDuration } from '../../duration.ts';
-import { findOrphans } from '../../engine/gc.ts';
-import type { Orphan } from '../../engine/orphans.ts';
 import { UsageError } from '../../errors.ts';
 import type { Command } from '../command-spec.ts';
 import { confirm } from '../confirm.ts';
 import type { Context } from '../context.ts';
 import { print, printJson, tell } from '../context.ts';
-import { displayPath, withStore } from '../deployments.ts';
-import { gcTargets } from '../gc-targets.ts';
+import { inputsOf } from '../given-inputs.ts';
 import { exitCodeOf } from '../io.ts';
-import type { GcProblem, GcReport } from '../orphan-report.ts';
+import { withState } from '../open-here.ts';
+import type { GcReport } from '../orphan-report.ts';
 import { gcDocument, leftLine, orphanTable, problemLine } from '../orphan-report.ts';
 import { countOf } from '../render/happening.ts';
 import type { Stopping } from '../stopping.ts';
 import { isAbort, watchStop } from '../stopping.ts';
-import { withWiring } from '../wiring.ts';
 
 /** Exit code 0, or 1 with `--delete` when something is left or a provider could not be asked. */
 export const gcCommand: Command = async (context) => {
   const filter = readFilter(context);
   using stopping = watchStop(context.io);
+  const { signal } = stopping;
   try {
-    return await withStore(context, (store, stateDirectory) => {
-      // Where it may only be read, a store is a copy of the moment at which it was opened.
-      const fresh = { ...store, ledger: () => withStore(context, (opened) => opened.ledger()) };
-      const parts = { store, stateDirectory, flags: context.flags, observe: () => undefined };
-      return withWiring(parts, async (wiring) => {
-        const { targets, problems } = await gcTargets(context, store);
-        await using survey = await findOrphans({ ...wiring, store: fresh }, targets, stopping);
-        const now = wiring.clock.now();
-        const orphans = survey.orphans.filter((orphan) => isMeant(orphan, filter, now));
-        const doomed = context.options.flag('delete') ? orphans.filter((one) => mayGo(one, filter)) : [];
-        if (doomed.length > 0) await confirmAll(context, doomed, now, stopping);
-        const left = doomed.length > 0 ? await survey.remove(doomed, stopping) : new Map<Orphan, string>();
-        const report = {
-          orphans,
-          problems: [
-            ...problems.map((problem) => ({ ...problem, plan: displayPath(problem.plan, context.io.cwd) })),
-            ...survey.problems.map(({ target, message }): GcProblem => ({
-              provider: target.config.name,
-              deployment: null,
-              plan: null,
-              message,
-            })),
-          ],
-          doomed: new Set(doomed),
-          left,
-        };
-        tellAll(context, report, now);
-        if (!context.options.flag('delete')) return 0;
-        return left.size > 0 || report.problems.length > 0 ? 1 : 0;
-      });
+    return await withState(context, async (state) => {
+      const request = { plans: context.args, ...filter, ...inputsOf(context), signal };
+      await using survey = await state.gc(request);
+      return await collect(context, survey, stopping);
     });
   } catch (error) {
-    if (stopping.received === null || !isAbort(error, stopping.signal)) throw error;
+    if (stopping.received === null || !isAbort(error, signal)) throw error;
     tell(context, 'Interrupted. "plan gc" tells what is left.');
     return exitCodeOf(stopping.received);
   }
 };
 
-interface Filter {
-  readonly owner: string | null;
-  /** Milliseconds. */
-  readonly olderThan: number | null;
+async function collect(context: Context, survey: GcSurvey, stopping: Stopping): Promise<number> {
+  const { orphans, removable, at } = survey;
+  const isDelete = context.options.flag('delete');
+  const doomed = isDelete ? removable : [];
+  if (doomed.length > 0) await confirmAll(context, doomed, at, stopping);
+  const left = doomed.length > 0 ? await survey.remove(doomed) : new Map<Orphan, string>();
+  const problems = survey.problems.map((problem): GcProblem => ({
+    ...problem,
+    plan: problem.plan === null ? null : displayPath(problem.plan, context.io.cwd),
+  }));
+  tellAll(context, { orphans, problems, doomed: new Set(doomed), left }, at);
+  return isDelete && left.size + problems.length > 0 ? 1 : 0;
 }
 
-function readFilter({ options }: Context): Filter {
-  const written = options.text('older-than') ?? null;
-  const olderThan = written === null ? null : parseDuration(written);
-  if (olderThan === undefined)
+function readFilter({ options }: Context): Pick<GcRequest, 'owner' | 'olderThan'> {
+  const written = options.text('older-than');
+  const olderThan = written === undefined ? undefined : parseDuration(written);
+  if (written !== undefined && olderThan === undefined)
     throw new UsageError(
-      `Cannot use --older-than "${written ?? ''}": it is not a duration`,
+      `Cannot use --older-than "${written}": it is not a duration`,
       'Write it like 30m, 12h or 7d.',
     );
-  const owner = options.text('owner') ?? null;
+  const owner = options.text('owner');
   if (owner === '') throw new UsageError('Cannot use --owner: it is empty', 'Write it like ann@host.');
   return { owner, olderThan };
-}
-
-/** Of what has no age nobody knows that it is older. */
-function isMeant({ holding }: Orphan, { owner, olderThan }: Filter, now: number): boolean {
-  if (owner !== null && holding.tags.owner !== owner) return false;
-  return olderThan === null || (holding.since !== null && now - holding.since >= olderThan);
-}
-
-/** What another state directory may account for goes only when its owner is named. */
-function mayGo({ holding, isOurs }: Orphan, { owner }: Filter): boolean {
-  return isOurs || (owner !== null && holding.tags.owner === owner);
 }
 
 async function confirmAll(

@@ -1,10 +1,10 @@
+import type { StatusDocument } from '../../api/deployment-state.ts';
+import { displayPath } from '../../api/display-path.ts';
+import type { State } from '../../api/state.ts';
 import { formatDuration } from '../../duration.ts';
-import type { StatusDocument } from '../../state/status.ts';
-import { statusDocument } from '../../state/status.ts';
-import type { Store } from '../../state/store.ts';
 import type { Command } from '../command-spec.ts';
 import { print, printJson, tell } from '../context.ts';
-import { listDeployments, statusPaths, withStore } from '../deployments.ts';
+import { withState } from '../open-here.ts';
 import { table } from '../table.ts';
 
 /** One deployment as `plan list --json` prints it. */
@@ -18,16 +18,16 @@ interface Listed {
 }
 
 export const listCommand: Command = (context) =>
-  withStore(context, async (store, stateDirectory) => {
+  withState(context, async (state) => {
     const { io, flags } = context;
-    const deployments = await listed(store, stateDirectory, io.cwd);
+    const deployments = await listed(state, io.cwd);
     if (flags.json) printJson(context, { format: 1, deployments });
     else if (deployments.length === 0) tell(context, 'No deployment is recorded here.');
     else {
       const now = Date.now();
-      const rows = deployments.map(({ name, state, ready, machines, createdAt, plan }) => [
+      const rows = deployments.map(({ name, state: found, ready, machines, createdAt, plan }) => [
         name,
-        state,
+        found,
         `${ready}/${machines}`,
         formatDuration(Math.max(0, now - Date.parse(createdAt))),
         plan ?? '-',
@@ -37,21 +37,19 @@ export const listCommand: Command = (context) =>
     return 0;
   });
 
-async function listed(store: Store, stateDirectory: string, cwd: string): Promise<readonly Listed[]> {
-  const found: Listed[] = [];
-  for (const { name, createdAt } of await listDeployments(store)) {
-    const state = await store.load(name);
-    if (state === null) continue;
-    const document = statusDocument(state, statusPaths(stateDirectory, cwd));
-    const services = document.levels.flatMap((level) => level.services);
-    found.push({
+async function listed(state: State, cwd: string): Promise<readonly Listed[]> {
+  const statuses = new Map((await state.statuses()).map((status) => [status.deployment, status]));
+  return (await state.deployments()).flatMap(({ name, createdAt }) => {
+    const status = statuses.get(name);
+    if (status === undefined) return [];
+    const services = status.levels.flatMap((level) => level.services);
+    return {
       name,
-      plan: document.plan,
-      state: document.state,
+      plan: status.plan === null ? null : displayPath(status.plan, cwd),
+      state: status.state,
       machines: services.reduce((sum, service) => sum + service.machines.length, 0),
       ready: services.reduce((sum, service) => sum + service.ready, 0),
       createdAt: new Date(createdAt).toISOString(),
-    });
-  }
-  return found;
+    };
+  });
 }

@@ -1,57 +1,53 @@
+import type { LevelStatus, MachineStatus, StatusDocument, GroupState } from '../../api/deployment-state.ts';
+import { displayPath } from '../../api/display-path.ts';
 import { formatDuration, parseDuration } from '../../duration.ts';
 import { UsageError } from '../../errors.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
-import type { Store } from '../../state/store.ts';
-import type { Context } from '../context.ts';
 import type { MachineState } from '../../machine.ts';
-import { statusDocument } from '../../state/status.ts';
-import type { LevelStatus, MachineStatus, StatusDocument } from '../../state/status.ts';
-import type { GroupState } from '../../state/status-rules.ts';
 import type { Command } from '../command-spec.ts';
+import type { Context } from '../context.ts';
 import { print, printJson } from '../context.ts';
-import { displayPath, givenName, loadDeployment, statusPaths, withStore } from '../deployments.ts';
-import { isBroken } from '../follow.ts';
+import { inputsOf } from '../given-inputs.ts';
+import { givenName, withState } from '../open-here.ts';
 import { countOf } from '../render/happening.ts';
 import { hang } from '../render/hang.ts';
 import type { Style } from '../render/style.ts';
 import { styleOf } from '../render/style.ts';
+import { untilStopped } from '../stopping.ts';
 
 /** Exit code 0 when the deployment is ready or degraded, else 1. */
 export const statusCommand: Command = (context) =>
-  withStore(context, async (store, stateDirectory) => {
-    const { io, flags, args } = context;
-    const recorded = await loadDeployment(store, givenName(context, args[0]));
-    const state = context.options.flag('refresh')
-      ? await refreshed(context, store, stateDirectory, recorded)
-      : recorded;
-    const document = statusDocument(state, statusPaths(stateDirectory, io.cwd));
-    if (flags.json) printJson(context, document);
-    else {
-      const style = styleOf(io.stdout, io.env, flags);
-      const broken = await isBroken(store, state);
-      print(context, statusText(document, { now: Date.now(), cwd: io.cwd, style, broken }));
-    }
-    return document.state === 'ready' || document.state === 'degraded' ? 0 : 1;
-  });
+  withState(context, (opened) =>
+    untilStopped(context.io, async (signal) => {
+      const { io, flags, args, options } = context;
+      const deployment = await opened.deployment(givenName(context, args[0]));
+      const refresh = options.flag('refresh');
+      const limit = refresh ? limitOf(context) : undefined;
+      const found = await deployment.status({ refresh, limit, ...inputsOf(context), signal });
+      const document = displayed(found, io.cwd);
+      if (flags.json) printJson(context, document);
+      else {
+        const style = styleOf(io.stdout, io.env, flags);
+        const broken = document.operation?.endedAt === null && (await deployment.isBroken());
+        print(context, statusText(document, { now: Date.now(), cwd: io.cwd, style, broken }));
+      }
+      return document.state === 'ready' || document.state === 'degraded' ? 0 : 1;
+    }),
+  );
 
-/** What is true now. Loads what only this needs. */
-async function refreshed(
-  context: Context,
-  store: Store,
-  stateDirectory: string,
-  recorded: DeploymentState,
-): Promise<DeploymentState> {
-  const written = context.options.text('limit') ?? '10s';
+/** With the plan's path as people like to read it. */
+export function displayed(document: StatusDocument, cwd: string): StatusDocument {
+  return { ...document, plan: document.plan === null ? null : displayPath(document.plan, cwd) };
+}
+
+function limitOf({ options }: Context): number | undefined {
+  const written = options.text('limit');
+  if (written === undefined) return undefined;
   const limit = parseDuration(written);
-  if (limit === undefined)
-    throw new UsageError(
-      `Cannot use --limit "${written}": it is not a duration`,
-      'Write it like 500ms, 10s or 1m.',
-    );
-  const { livePlan } = await import('../recorded-plan.ts');
-  const { look, withFindings } = await import('../look.ts');
-  const { state, plan } = await livePlan(context, store, recorded.name);
-  return withFindings(state, await look(context, { store, stateDirectory, state, plan, limit }));
+  if (limit !== undefined) return limit;
+  throw new UsageError(
+    `Cannot use --limit "${written}": it is not a duration`,
+    'Write it like 500ms, 10s or 1m.',
+  );
 }
 
 interface TextOptions {

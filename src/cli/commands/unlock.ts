@@ -1,56 +1,43 @@
-import { describeLease, describeMoment } from '../../state/lease.ts';
-import { stillHeld } from '../../state/lock-holder.ts';
-import { openSqliteStore } from '../../state/sqlite-store.ts';
-import type { LockHolder } from '../../state/store.ts';
+import type { LockHolder } from '../../api/unlock.ts';
+import { describeLease, describeMoment, requireBreakable } from '../../api/unlock.ts';
 import type { Command } from '../command-spec.ts';
 import { confirm } from '../confirm.ts';
-import type { Context } from '../context.ts';
 import { printJson, tell } from '../context.ts';
-import { givenName, loadDeployment, stateDirectoryOf, withStore } from '../deployments.ts';
 import { exitCodeOf } from '../io.ts';
+import { givenName, withState } from '../open-here.ts';
 import { isAbort, watchStop } from '../stopping.ts';
 
-export const unlockCommand: Command = async (context) => {
-  const name = givenName(context, context.args[0]) ?? '';
-  const holder = await withStore(context, async (store) => {
-    const found = await store.holder(name);
-    // A holder may have died before it recorded its deployment.
-    if (found === null) await loadDeployment(store, name);
-    return found;
-  });
-  if (holder === null) {
-    if (context.flags.json) printJson(context, document(name, null));
-    else tell(context, `"${name}" is not locked: there is nothing to do.`);
+export const unlockCommand: Command = (context) =>
+  withState(context, async (state) => {
+    const name = givenName(context, context.args[0]) ?? '';
+    const holder = await state.lockHolder(name);
+    if (holder === null) {
+      if (context.flags.json) printJson(context, document(name, null));
+      else tell(context, `"${name}" is not locked: there is nothing to do.`);
+      return 0;
+    }
+    const { presence, lease } = requireBreakable(name, holder);
+    const since = describeMoment(lease.since, Date.now());
+    const who = `${describeLease(lease)} since ${since}, on "${lease.host}"`;
+    using stopping = watchStop(context.io);
+    const victims = `The lock of "${name}" belongs to ${who}: ${PRESENCE[presence]}`;
+    try {
+      await confirm(context, { victims, question: 'Break it?' }, stopping);
+    } catch (error) {
+      if (stopping.received === null || !isAbort(error, stopping.signal)) throw error;
+      tell(context, 'Interrupted: nothing was touched.');
+      return exitCodeOf(stopping.received);
+    }
+    await state.unlock(name, { nonce: lease.nonce });
+    if (context.flags.json) printJson(context, document(name, holder));
+    else tell(context, `"${name}" is unlocked. It was locked by ${who}.`);
     return 0;
-  }
-  const { presence, lease } = holder;
-  if (presence === 'alive' || lease === null) throw stillHeld(name, holder);
-  const since = describeMoment(lease.since, Date.now());
-  const who = `${describeLease(lease)} since ${since}, on "${lease.host}"`;
-  using stopping = watchStop(context.io);
-  const victims = `The lock of "${name}" belongs to ${who}: ${PRESENCE[presence]}`;
-  try {
-    await confirm(context, { victims, question: 'Break it?' }, stopping);
-  } catch (error) {
-    if (stopping.received === null || !isAbort(error, stopping.signal)) throw error;
-    tell(context, 'Interrupted: nothing was touched.');
-    return exitCodeOf(stopping.received);
-  }
-  await breakLock(context, name, lease.nonce);
-  if (context.flags.json) printJson(context, document(name, holder));
-  else tell(context, `"${name}" is unlocked. It was locked by ${who}.`);
-  return 0;
-};
+  });
 
 const PRESENCE = {
   gone: 'its process is gone.',
   elsewhere: 'make sure that it does not run there any more.',
 } as const satisfies Record<Exclude<LockHolder['presence'], 'alive'>, string>;
-
-async function breakLock(context: Context, name: string, nonce: string): Promise<void> {
-  await using store = await openSqliteStore(stateDirectoryOf(context));
-  await store.breakLock(name, nonce);
-}
 
 /** `{ format, deployment, unlocked, holder: { operation, owner, host, pid, since } | null }`. */
 function document(deployment: string, holder: LockHolder | null): object {

@@ -1,4 +1,4 @@
-import { up } from '../../engine/up.ts';
+import type { Planned } from '../../api/planned.ts';
 import type { Command } from '../command-spec.ts';
 import { confirm } from '../confirm.ts';
 import type { Context } from '../context.ts';
@@ -6,10 +6,9 @@ import { print, tell } from '../context.ts';
 import { downAfterFailure } from '../down-task.ts';
 import { changesWhatExists, differenceDocument, forecastText } from '../forecast.ts';
 import { tellWarnings } from '../given-inputs.ts';
+import { withState } from '../open-here.ts';
 import { operate } from '../operate.ts';
-import type { Planned } from '../planned.ts';
-import { readPlanned } from '../planned.ts';
-import { planReader } from '../recorded-plan.ts';
+import { readPlanned } from '../read-planned.ts';
 import { jsonOutputs, progressOf } from '../render/choose.ts';
 import type { JsonLine } from '../render/json.ts';
 import { writeJsonLine } from '../render/json.ts';
@@ -18,15 +17,15 @@ import { version } from '../version.ts';
 
 export const upCommand: Command = async (context) => {
   if (context.options.flag('dry-run')) {
-    printDryRun(context, await readPlanned(context));
+    printDryRun(context, await withState(context, (state) => readPlanned(context, state)));
     return 0;
   }
-  return operate(context, 'up', async (cancel) => {
-    const planned = await readPlanned(context);
-    const { plan, document } = planned;
+  return operate(context, 'up', async (state, cancel) => {
+    const planned = await readPlanned(context, state);
+    const { plan } = planned;
     tellWarnings(context, planned.warnings);
     await showAndConfirm(context, planned, cancel);
-    const named = plan.deployment !== document.name;
+    const named = plan.deployment !== plan.name;
     return [
       {
         kind: 'up',
@@ -34,12 +33,9 @@ export const upCommand: Command = async (context) => {
         next: nextCommands(context, { deployment: plan.deployment, plan: plan.path, named }),
         idle: `"${plan.deployment}" is ready: there is nothing to do.`,
         done: null,
-        perform(wiring, options) {
-          const readPlan = planReader(context, wiring.store, plan.deployment);
-          return up(wiring, { plan, adopt: context.options.flag('adopt'), readPlan }, options);
-        },
+        start: (options) => state.up(planned, options),
         ...(context.options.text('on-failure') === 'down'
-          ? { recover: () => downAfterFailure(context, plan.deployment) }
+          ? { recover: () => downAfterFailure(context, state, plan.deployment) }
           : {}),
       },
     ];

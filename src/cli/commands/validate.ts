@@ -1,35 +1,21 @@
-import { resolve } from 'node:path';
-import { formatProblems } from '../../plan/diagnostic.ts';
-import type { Problem } from '../../plan/diagnostic.ts';
-import { fileSources } from '../../plan/file-sources.ts';
-import { readPlan, resolvePlan } from '../../plan/load.ts';
+import { formatProblems } from '../../api/plan-problems.ts';
+import type { Validation } from '../../api/validate.ts';
 import type { Command } from '../command-spec.ts';
 import { print, printJson, tell } from '../context.ts';
-
-interface Validated {
-  readonly plan: string;
-  readonly valid: boolean;
-  readonly problems: readonly Problem[];
-  readonly warnings: readonly Problem[];
-}
+import { withState } from '../open-here.ts';
 
 /** Checks every plan that is named; exit code 2 when any has a problem. */
-export const validateCommand: Command = (context) => {
-  const { io, flags, args } = context;
-  const sources = fileSources();
-  const plans = args.map((plan): Validated => {
-    const document = readPlan(resolve(io.cwd, plan), sources);
-    const inputs = { flags: [], files: [], recorded: {}, env: io.env };
-    const { problems, warnings } = resolvePlan(document, { deployment: null, inputs, need: 'none' });
-    return { plan, valid: problems.length === 0, problems, warnings };
+export const validateCommand: Command = (context) =>
+  withState(context, async (state) => {
+    const { flags, args } = context;
+    const plans: Validation[] = [];
+    for (const path of args) plans.push(await state.validate(path));
+    if (flags.json) printJson(context, { format: 1, plans });
+    else
+      for (const { plan, valid, problems, warnings } of plans) {
+        if (!flags.quiet && warnings.length > 0) tell(context, `Warnings:\n${formatProblems(warnings)}`);
+        if (problems.length > 0) tell(context, formatProblems(problems));
+        if (valid) print(context, `${plan}: ok`);
+      }
+    return plans.every(({ valid }) => valid) ? 0 : 2;
   });
-  if (flags.json) printJson(context, { format: 1, plans });
-  else
-    for (const validated of plans) {
-      const { plan, valid, problems, warnings } = validated;
-      if (!flags.quiet && warnings.length > 0) tell(context, `Warnings:\n${formatProblems(warnings)}`);
-      if (problems.length > 0) tell(context, formatProblems(problems));
-      if (valid) print(context, `${plan}: ok`);
-    }
-  return Promise.resolve(plans.every(({ valid }) => valid) ? 0 : 2);
-};

@@ -1,4 +1,4 @@
-import type { EngineEvent } from '../../engine/operation.ts';
+import type { OperationEvent } from '../../api/operation.ts';
 import { countOf } from './happening.ts';
 
 /** `west: 14 API calls, 0.4 a machine (RunInstances 2, DescribeInstances 12)`. */
@@ -6,7 +6,7 @@ export function apiCallsLine({
   provider,
   calls,
   machines,
-}: Extract<EngineEvent, { type: 'api-calls' }>): string {
+}: Extract<OperationEvent, { type: 'api-calls' }>): string {
   const counts = Object.entries(calls);
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
   const each = machines === 0 ? '' : `, ${rounded(total / machines)} a machine`;

@@ -1,8 +1,8 @@
 import type { OperationKind } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
 import type { Machine } from '../../machine.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
-import { machineState } from '../../state/machine-state.ts';
+import type { DeploymentState } from '../../api/deployment-state.ts';
+import { machineState } from '../../api/deployment-state.ts';
 import { countOf } from './happening.ts';
 import { hang } from './hang.ts';
 import type { NextCommands } from './next-commands.ts';

@@ -1,10 +1,10 @@
 import { formatDuration } from '../../duration.ts';
 import type { LevelRecord, OperationKind } from '../../fact.ts';
 import type { Machine, MachineState } from '../../machine.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
-import { machineState } from '../../state/machine-state.ts';
-import type { GroupState } from '../../state/status-rules.ts';
-import { combinedState, serviceState } from '../../state/status-rules.ts';
+import type { DeploymentState } from '../../api/deployment-state.ts';
+import { machineState } from '../../api/deployment-state.ts';
+import type { GroupState } from '../../api/deployment-state.ts';
+import { combinedState, serviceState } from '../../api/deployment-state.ts';
 import { clip } from './clip.ts';
 import type { Style } from './style.ts';
 

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../duration.ts';
 import type { Fact, RevisionKind, StepFailure } from '../../fact.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
+import type { DeploymentState } from '../../api/deployment-state.ts';
 import type { StepKind } from '../../step.ts';
 import { hang } from './hang.ts';
 

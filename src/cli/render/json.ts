@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import type { EngineEvent } from '../../engine/operation.ts';
+import type { OperationEvent } from '../../api/operation.ts';
 import type { Fact } from '../../fact.ts';
 import { isSensitive, MASK } from '../../sensitive.ts';
 import type { Output } from '../io.ts';
@@ -28,7 +28,7 @@ export function writeJsonLine(output: Output, line: JsonLine): void {
 }
 
 function eventLine(
-  event: EngineEvent,
+  event: OperationEvent,
   { deployment, now }: { readonly deployment: string; readonly now: number },
 ): JsonLine {
   if (event.type === 'fact') return factLine(event.fact, deployment);

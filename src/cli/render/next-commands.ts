@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { displayPath } from '../deployments.ts';
+import { displayPath } from '../../api/display-path.ts';
 
 /** Command lines that can be run next, as they are typed. */
 export interface NextCommands {

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../duration.ts';
 import type { LevelRecord } from '../../fact.ts';
 import type { Machine } from '../../machine.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
+import type { DeploymentState } from '../../api/deployment-state.ts';
 import type { ReportOptions } from './failure-report.ts';
 import { alike, countOfRest, failedMachines, listOf, SHOWN_FAILURES } from './failure-report.ts';
 import { countOf } from './happening.ts';

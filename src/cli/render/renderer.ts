@@ -1,10 +1,10 @@
-import type { EngineEvent, OperationResult } from '../../engine/operation.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
+import type { OperationEvent, OperationResult } from '../../api/operation.ts';
+import type { DeploymentState } from '../../api/deployment-state.ts';
 
 /** Shows an operation while it runs. */
 export interface Renderer {
   /** `state` is live: read, not kept. */
-  event(event: EngineEvent, state: DeploymentState): void;
+  event(event: OperationEvent, state: DeploymentState): void;
   /** Shows a message for people among the events. */
   note(message: string): void;
   /** Called once; null when the operation could not begin or broke off. */

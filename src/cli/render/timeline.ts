@@ -1,11 +1,11 @@
-import type { EngineEvent } from '../../engine/operation.ts';
+import type { OperationEvent } from '../../api/operation.ts';
 import type { Fact } from '../../fact.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
+import type { DeploymentState } from '../../api/deployment-state.ts';
 import type { StepKind } from '../../step.ts';
 
 /** Where the time of an operation goes. Times are epoch milliseconds, durations milliseconds. */
 export interface Timeline {
-  note(event: EngineEvent, state: DeploymentState): void;
+  note(event: OperationEvent, state: DeploymentState): void;
   /** When the launch of a machine was asked for in this operation. */
   launchedAt(machine: string): number | undefined;
   readonly startedAt: number;

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Fact, OperationKind } from '../../fact.ts';
-import type { DeploymentState } from '../../state/deployment-state.ts';
+import type { DeploymentState } from '../../api/deployment-state.ts';
 import type { Output } from '../io.ts';
 import { apiCallsLine } from './api-calls.ts';
 import { frame } from './frame.ts';

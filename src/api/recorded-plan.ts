@@ -10,20 +10,19 @@ import { archivedSources } from '../sources.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { providersOf } from '../state/deployment-state.ts';
 import type { Store } from '../state/store.ts';
-import type { Context } from './context.ts';
 import { loadDeployment } from './deployments.ts';
+import type { InputSource } from './given-inputs.ts';
 import { givenInputs, planOf } from './given-inputs.ts';
 
-/** A plan as the deployment keeps it. Files that `--input-file` names are read from where they are. */
+/** A plan as the deployment keeps it. Files of inputs are read from where they are. */
 export async function readRecordedPlan(
-  context: Context,
   store: Pick<Store, 'loadSources'>,
   state: DeploymentState,
   source: PlanSource,
-  needed: Pick<ResolveRequest, 'need' | 'providers'>,
+  { inputs: given, ...needed }: Pick<ResolveRequest, 'need' | 'providers'> & { readonly inputs: InputSource },
 ): Promise<Resolved> {
   const archive = archivedSources(await store.loadSources(source.archive));
-  const inputs = givenInputs(context, state.plan?.inputs ?? {});
+  const inputs = givenInputs(given, state.plan?.inputs ?? {});
   const files = fileSources();
   const sources: Sources = {
     read: (path) => archive.read(path) ?? (inputs.files.includes(path) ? files.read(path) : undefined),
@@ -38,30 +37,33 @@ export function providersUsed(state: DeploymentState): readonly string[] {
 
 /** Reads plans of machines that a later plan has no service for; null for one whose inputs are not given any more. */
 export function planReader(
-  context: Context,
   store: Pick<Store, 'load' | 'loadSources'>,
   deployment: string,
+  inputs: InputSource,
 ): PlanReader {
   return async (source) => {
     const state = await store.load(deployment);
     if (state === null) return null;
-    return (
-      await readRecordedPlan(context, store, state, source, {
-        need: 'teardown',
-        providers: providersUsed(state),
-      })
-    ).plan;
+    const needed = { inputs, need: 'teardown', providers: providersUsed(state) } as const;
+    return (await readRecordedPlan(store, state, source, needed)).plan;
   };
+}
+
+/** A deployment, its plan as it is kept, and where the values of its inputs come from. */
+export interface LivePlan {
+  readonly state: DeploymentState;
+  readonly plan: Plan;
+  readonly inputs: InputSource;
 }
 
 /** A deployment and its plan as it is kept, with all inputs that its scripts need. Throws `UsageError`. */
 export async function livePlan(
-  context: Context,
-  store: Store,
-  name: string | undefined,
-): Promise<{ readonly state: DeploymentState; readonly plan: Plan }> {
+  store: Pick<Store, 'load' | 'list' | 'loadSources'>,
+  name: string,
+  inputs: InputSource,
+): Promise<LivePlan> {
   const state = await loadDeployment(store, name);
   if (state.plan === null) throw new UsageError(`Cannot use "${state.name}": no plan is recorded of it`);
-  const resolved = await readRecordedPlan(context, store, state, state.plan, { need: 'all' });
-  return { state, plan: planOf(context, { ...resolved, warnings: [] }) };
+  const resolved = await readRecordedPlan(store, state, state.plan, { inputs, need: 'all' });
+  return { state, plan: planOf({ ...resolved, warnings: [] }), inputs };
 }

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { declaredProvider } from '../colocation.ts';
 import type { ProviderUse, Target } from '../engine/orphans.ts';
 import { PlanError, UsageError } from '../errors.ts';
@@ -10,7 +9,7 @@ import type { ProviderConfig } from '../plan/plan.ts';
 import type { Sources } from '../sources.ts';
 import { archivedSources } from '../sources.ts';
 import type { LedgerEntry, Store } from '../state/store.ts';
-import type { Context } from './context.ts';
+import type { InputSource } from './given-inputs.ts';
 import { givenInputs } from './given-inputs.ts';
 import { configsOf } from './provider-configs.ts';
 
@@ -31,18 +30,20 @@ export interface TargetProblem {
 }
 
 /**
- * The providers of the named plans and of every recorded deployment, each configuration once, and `local`. Throws
- * `UsageError` for an input that no plan declares.
+ * The providers of these plans (absolute paths) and of every recorded deployment, each configuration once, and `local`.
+ * Throws `UsageError` for an input that no plan declares.
  */
-export async function gcTargets(context: Context, store: Store): Promise<GcTargets> {
+export async function gcTargets(
+  store: Pick<Store, 'ledger' | 'load' | 'loadSources'>,
+  { plans, inputs }: { readonly plans: readonly string[]; readonly inputs: InputSource },
+): Promise<GcTargets> {
   const found = createTargets();
   const problems: TargetProblem[] = [];
   const declared = new Set<string>();
   const ledger = await store.ledger();
   found.add({ name: 'local', type: 'local', options: {} }, null, []);
 
-  for (const argument of context.args) {
-    const path = resolve(context.io.cwd, argument);
+  for (const path of plans) {
     const read = note(readPlan(path, fileSources()), {}, { plan: path, deployment: null });
     for (const config of read.values()) found.add(config, null, []);
   }
@@ -83,9 +84,8 @@ export async function gcTargets(context: Context, store: Store): Promise<GcTarge
     try {
       const archive = archivedSources(await store.loadSources(source.archive));
       const files = fileSources();
-      const inputFiles = givenInputs(context, {}).files;
       const sources: Sources = {
-        read: (path) => archive.read(path) ?? (inputFiles.includes(path) ? files.read(path) : undefined),
+        read: (path) => archive.read(path) ?? (inputs.files.includes(path) ? files.read(path) : undefined),
       };
       return note(readPlan(source.path, sources), plan?.inputs ?? {}, of);
     } catch (error) {
@@ -116,7 +116,7 @@ export async function gcTargets(context: Context, store: Store): Promise<GcTarge
     of: Pick<TargetProblem, 'plan' | 'deployment'>,
   ): ReadonlyMap<string, ProviderConfig> {
     for (const name of document.draft?.inputs.keys() ?? []) declared.add(name);
-    const given = givenInputs(context, before);
+    const given = givenInputs(inputs, before);
     const read = configsOf(document, of.deployment, {
       ...given,
       flags: given.flags.filter((flag) => document.draft?.inputs.has(inputOf(flag))),
@@ -126,7 +126,7 @@ export async function gcTargets(context: Context, store: Store): Promise<GcTarge
   }
 
   function refuseUndeclared(): void {
-    for (const flag of givenInputs(context, {}).flags) {
+    for (const flag of inputs.flags) {
       if (!flag.includes('='))
         throw new UsageError(
           `Cannot use --input "${flag}": it is not name=value`,

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findStateDirectory } from '../../src/cli/state-directory.ts';
-import { plan, workspace } from './command.ts';
+import { findStateDirectory } from '../../src/api/state-directory.ts';
+import { plan, workspace } from '../cli/command.ts';
 
 let root: Awaited<ReturnType<typeof workspace>>;
 

@@ -1,14 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Context } from '../../src/cli/context.ts';
-import type { GcTargets } from '../../src/cli/gc-targets.ts';
-import { gcTargets } from '../../src/cli/gc-targets.ts';
+import type { GcTargets } from '../../src/api/gc-targets.ts';
+import { gcTargets } from '../../src/api/gc-targets.ts';
+import { inputSource } from '../../src/api/given-inputs.ts';
 import { problemLine } from '../../src/cli/orphan-report.ts';
 import type { PlanRecord } from '../../src/fact.ts';
 import type { LedgerEntry, Store } from '../../src/state/store.ts';
 import { createMemoryDisk, openMemoryStore } from '../support/memory-store.ts';
-import { collector, workspace } from './command.ts';
+import { workspace } from '../cli/command.ts';
 
 const WEST = `
 version: 1
@@ -34,14 +34,20 @@ interface Recorded extends Partial<Omit<LedgerEntry, 'plan'>> {
   readonly inputs?: PlanRecord['inputs'];
 }
 
-/** What would be asked with these arguments and these deployments recorded. */
+/** What would be asked with these plans and these deployments recorded. */
 async function asked(
   deployments: Readonly<Record<string, Recorded>>,
   {
-    args = [],
-    inputs = [],
+    plans = [],
+    inputs = {},
+    inputFiles = [],
     env = {},
-  }: { args?: string[]; inputs?: string[]; env?: Record<string, string> } = {},
+  }: {
+    plans?: string[];
+    inputs?: Record<string, string>;
+    inputFiles?: string[];
+    env?: Record<string, string>;
+  } = {},
 ): Promise<GcTargets> {
   await using space = await workspace({
     'web.yml': WEST,
@@ -61,19 +67,8 @@ async function asked(
     entries.push({ name, uuid: `u-${name}`, plan: text === '' ? null : plan, ...nothing, ...more });
   }
   const recorded: Store = { ...store, ledger: () => Promise.resolve(entries) };
-  const { stream } = collector();
-  // Of a context no more is looked at.
-  const context = {
-    io: { cwd: space.path, env, stdout: stream, stderr: stream },
-    args,
-    options: {
-      flag: () => false,
-      text: () => undefined,
-      list: (name: string) =>
-        inputs.flatMap((one) => (one.startsWith(`--${name} `) ? [one.slice(name.length + 3)] : [])),
-    },
-  } as unknown as Context;
-  return await gcTargets(context, recorded);
+  const source = inputSource({ cwd: space.path, environment: env }, { inputs, inputFiles });
+  return await gcTargets(recorded, { plans: plans.map((plan) => join(space.path, plan)), inputs: source });
 }
 
 function shown({ targets }: GcTargets): readonly string[] {
@@ -99,7 +94,7 @@ describe('gcTargets()', () => {
         three: { text: WEST, scopes: scopes('account 2') },
         four: { text: WEST, inputs: { region: 'eu-west-1' } },
       },
-      { args: ['other.yml'], env: { SECRET: 'hush' } },
+      { plans: ['other.yml'], env: { SECRET: 'hush' } },
     );
     expect(found.problems).toEqual([]);
     const local = ['one', 'two', 'three', 'four'].map((name) => `u-${name} local`).join(', ');
@@ -118,8 +113,9 @@ describe('gcTargets()', () => {
     const found = await asked(
       {},
       {
-        args: ['web.yml', 'other.yml'],
-        inputs: ['--input region=eu-west-1', '--input-file sub/secret.yml', '--input-file region.yml'],
+        plans: ['web.yml', 'other.yml'],
+        inputs: { region: 'eu-west-1' },
+        inputFiles: ['sub/secret.yml', 'region.yml'],
       },
     );
     expect(found.problems).toEqual([]);

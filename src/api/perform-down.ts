@@ -1,0 +1,72 @@
+import { down } from '../engine/down.ts';
+import type { OperationResult, Wiring } from '../engine/operation.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import type { Store } from '../state/store.ts';
+import type { InputOptions, InputSource } from './given-inputs.ts';
+import { inputSource, planOf } from './given-inputs.ts';
+import { machinesThere } from './machines-there.ts';
+import type { OperationTools } from './operation.ts';
+import { planReader, providersUsed, readRecordedPlan } from './recorded-plan.ts';
+import type { Session } from './session.ts';
+import { withWiring } from './wiring.ts';
+
+export interface DownOptions extends InputOptions {
+  /** Terminate without teardown scripts. Default: false. */
+  readonly skipTeardown?: boolean | undefined;
+  /** After success, remove its record, history and logs, too. Default: false. */
+  readonly purge?: boolean | undefined;
+}
+
+/** What a `down` is about. */
+export interface DownTarget {
+  readonly state: DeploymentState;
+  /** Null when it is not needed and cannot be used. */
+  readonly plan: Plan | null;
+  readonly inputs: InputSource;
+  readonly skipTeardown: boolean;
+  readonly purge: boolean;
+}
+
+/** The deployment with its plan as it keeps it. Rejects with `UsageError` when that cannot be used. */
+export async function downTarget(
+  session: Session,
+  store: Pick<Store, 'loadSources'>,
+  state: DeploymentState,
+  options: DownOptions,
+): Promise<DownTarget> {
+  const inputs = inputSource(session, options);
+  const { skipTeardown = false, purge = false } = options;
+  const target = { state, inputs, skipTeardown, purge };
+  if (state.plan === null) return { ...target, plan: null };
+  const need = skipTeardown || machinesThere(state).length === 0 ? 'none' : 'teardown';
+  const providers = providersUsed(state);
+  const resolved = await readRecordedPlan(store, state, state.plan, { inputs, need, providers });
+  const isOptional = skipTeardown && providers.every((name) => name === 'local');
+  return { ...target, plan: isOptional ? resolved.plan : planOf({ ...resolved, warnings: [] }) };
+}
+
+/** Tears a deployment down. Rejects as the engine's `down` does. */
+export async function performDown(
+  session: Session,
+  { state: { name }, plan, inputs, skipTeardown, purge }: DownTarget,
+  tools: OperationTools,
+): Promise<OperationResult> {
+  return await withWiring(session, tools, async (wiring) => {
+    const readPlan = planReader(wiring.store, name, inputs);
+    const result = await down(wiring, { deployment: name, plan, skipTeardown, readPlan }, tools);
+    if (purge && result.outcome === 'succeeded') await purgeRecord(wiring, name, tools);
+    else if (purge && result.outcome === 'failed')
+      tools.emit({ type: 'warning', message: `"${name}" is not purged: not all went well` }, result.state);
+    return result;
+  });
+}
+
+async function purgeRecord(
+  { store, owner, lockTimeout }: Wiring,
+  name: string,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<void> {
+  await using lock = await store.lock(name, { owner, operation: 'down' }, { timeout: lockTimeout, signal });
+  await store.purge(name);
+}

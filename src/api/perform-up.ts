@@ -1,0 +1,30 @@
+import type { OperationResult } from '../engine/operation.ts';
+import { up } from '../engine/up.ts';
+import { inputSource } from './given-inputs.ts';
+import { formatProblems } from '../plan/diagnostic.ts';
+import { emptyState } from '../state/deployment-state.ts';
+import type { OperationTools } from './operation.ts';
+import type { Planned } from './planned.ts';
+import { planReader } from './recorded-plan.ts';
+import type { Session } from './session.ts';
+import { withWiring } from './wiring.ts';
+
+/** Brings a deployment to what its plan says. Rejects as the engine's `up` does. */
+export async function performUp(
+  session: Session,
+  { plan, request }: Pick<Planned, 'plan' | 'request'>,
+  tools: OperationTools,
+): Promise<OperationResult> {
+  const inputs = inputSource(session, request);
+  return await withWiring(session, tools, (wiring) => {
+    const readPlan = planReader(wiring.store, plan.deployment, inputs);
+    return up(wiring, { plan, adopt: request.adopt ?? false, readPlan }, tools);
+  });
+}
+
+/** Tells the plan's warnings as events of an operation; a deployment that there is not yet has an empty state. */
+export function tellWarnings({ plan, state, warnings }: Planned, { emit }: OperationTools): void {
+  const before = state ?? emptyState({ name: plan.deployment, uuid: '', at: 0 });
+  for (const warning of warnings)
+    emit({ type: 'warning', message: formatProblems([warning]).trimEnd() }, before);
+}

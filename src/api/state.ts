@@ -1,0 +1,106 @@
+import type { StatusDocument } from '../state/status.ts';
+import type { DeploymentSummary, LockHolder } from '../state/store.ts';
+import type { Deployment } from './deployment.ts';
+import { createDeployment } from './deployment.ts';
+import { chooseDeployment, listDeployments, withStore } from './deployments.ts';
+import type { GcRequest, GcSurvey } from './gc.ts';
+import type { Operation, OperationOptions, OperationResult } from './operation.ts';
+import type { Planned, PlanRequest } from './planned.ts';
+import type { Session } from './session.ts';
+import { statusOf } from './status.ts';
+import type { UnlockOptions } from './unlock.ts';
+import type { Validation } from './validate.ts';
+import { createWork } from './work.ts';
+
+/**
+ * A state directory: deployments, and what can be done with them. It need not exist before the first `up` makes it.
+ * Nothing is kept open between calls. Disposing of it cancels the operations and iterations that go on, and waits for
+ * the operations.
+ */
+export interface State extends AsyncDisposable {
+  /** The state directory, absolute. */
+  readonly directory: string;
+  /** The newest deployment of every name, by name. */
+  deployments(): Promise<readonly DeploymentSummary[]>;
+  /** The status of each of these. */
+  statuses(): Promise<readonly StatusDocument[]>;
+  /**
+   * The deployment of this name; without a name the only one that is not terminated, or else the only one that is
+   * recorded. Rejects with `UsageError`.
+   */
+  deployment(name?: string): Promise<Deployment>;
+  /**
+   * Reads a plan file and says what `up` would do; touches nothing. Rejects with `PlanProblems` when the plan cannot be
+   * used, with `UsageError` when it is not one for this deployment.
+   */
+  plan(path: string, request?: PlanRequest): Promise<Planned>;
+  /** All problems of a plan, without values of inputs; touches nothing. */
+  validate(path: string): Promise<Validation>;
+  /**
+   * Brings a deployment to what its plan says: one that was read by `plan`, or the path of one, whose warnings come as
+   * events before the others.
+   */
+  up(plan: Planned, options?: OperationOptions): Operation<OperationResult>;
+  up(plan: string, options?: PlanRequest & OperationOptions): Operation<OperationResult>;
+  /** Asks providers for what this tool made and no deployment accounts for. The survey is to be disposed of. */
+  gc(request?: GcRequest): Promise<GcSurvey>;
+  /** Who has the lock of a deployment, or left it behind; null: nobody. */
+  lockHolder(name: string): Promise<LockHolder | null>;
+  /**
+   * Takes the lock of a deployment away from a holder that is gone, and answers who it was; null: nobody had it.
+   * Rejects with `LockedError` when it is alive on this host.
+   */
+  unlock(name: string, options?: UnlockOptions): Promise<LockHolder | null>;
+}
+
+export function createState(session: Session): State {
+  const { directory } = session;
+  const work = createWork();
+  return {
+    directory,
+    deployments: () => withStore(directory, listDeployments),
+    statuses: () =>
+      withStore(directory, async (store) => {
+        const found: StatusDocument[] = [];
+        for (const { name } of await listDeployments(store)) {
+          const state = await store.load(name);
+          if (state !== null) found.push(statusOf(state, session));
+        }
+        return found;
+      }),
+    deployment: (name) =>
+      withStore(directory, async (store) =>
+        createDeployment(session, work, await chooseDeployment(store, name)),
+      ),
+    plan: readPlanned,
+    async validate(path) {
+      const { validatePlan } = await import('./validate.ts');
+      return validatePlan(session, path);
+    },
+    up: (plan: Planned | string, options: PlanRequest & OperationOptions = {}) =>
+      work.start(async (tools) => {
+        const planned = typeof plan === 'string' ? await readPlanned(plan, options) : plan;
+        const { performUp, tellWarnings } = await import('./perform-up.ts');
+        if (typeof plan === 'string') tellWarnings(planned, tools);
+        return await performUp(session, planned, tools);
+      }, options),
+    async gc(request = {}) {
+      const { surveyOrphans } = await import('./gc.ts');
+      return await surveyOrphans(session, { ...request, signal: work.signal(request) });
+    },
+    async lockHolder(name) {
+      const { readLockHolder } = await import('./unlock.ts');
+      return await readLockHolder(session, name);
+    },
+    async unlock(name, options = {}) {
+      const { unlockDeployment } = await import('./unlock.ts');
+      return await unlockDeployment(session, name, options);
+    },
+    [Symbol.asyncDispose]: () => work[Symbol.asyncDispose](),
+  };
+
+  async function readPlanned(path: string, request: PlanRequest = {}): Promise<Planned> {
+    const planned = await import('./planned.ts');
+    return await planned.readPlanned(session, path, request);
+  }
+}

@@ -1,0 +1,34 @@
+import type { Operation, OperationOptions, OperationTools } from './operation.ts';
+import { startOperation } from './operation.ts';
+
+/** What goes on in an open state: all of it ends with the state. */
+export interface Work extends AsyncDisposable {
+  /** Begins an operation. */
+  start<R>(work: (tools: OperationTools) => Promise<R>, options: OperationOptions): Operation<R>;
+  /** A signal for what is not an operation. */
+  signal(of: { readonly signal?: AbortSignal | undefined }): AbortSignal;
+}
+
+export function createWork(): Work {
+  const closing = new AbortController();
+  const running = new Set<Operation<unknown>>();
+  return {
+    start(work, options) {
+      const operation = startOperation((tools) => {
+        closing.signal.throwIfAborted();
+        return work(tools);
+      }, options);
+      running.add(operation);
+      const forget = (): void => void running.delete(operation);
+      operation.then(forget, forget);
+      return operation;
+    },
+    signal: ({ signal }) =>
+      signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      for (const operation of running) operation.cancel(closing.signal.reason);
+      await Promise.allSettled([...running].map(({ result }) => result));
+    },
+  };
+}
