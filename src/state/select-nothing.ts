@@ -102,7 +102,10 @@ function valuesOf(key: string, machines: readonly SelectableMachine[]): string {
   const values = new Set(machines.flatMap((machine) => valueOf(machine, key) ?? []));
   if (values.size > 0) return `${JSON.stringify(key)} is ${listed(values, 'or')}.`;
   const keys = new Set(machines.flatMap((machine) => Object.keys(machine.labels)));
-  const has = keys.size === 0 ? 'No machine has labels.' : `There are the labels ${listed(keys, 'and')}.`;
+  const has =
+    keys.size === 0
+      ? 'No machine has labels.'
+      : `There ${keys.size === 1 ? 'is the label' : 'are the labels'} ${listed(keys, 'and')}.`;
   return `No machine has ${JSON.stringify(key)}. ${suggestion(key, [...keys, ...SELECTABLE_ATTRIBUTES], has)}`;
 }
 
@@ -136,7 +139,10 @@ function whatThereIs(machines: readonly SelectableMachine[], state: DeploymentSt
   if (machines.length === 0) return `Deployment "${state.name}" has no machines.`;
   const services = new Set(machines.map(({ service }) => service));
   const levels = new Set(machines.map(({ level }) => `@${level}`));
-  return `There are the services ${listed(services, 'and')} and the levels ${listed(levels, 'and')}.`;
+  const each = (noun: string, words: ReadonlySet<string>): string =>
+    `the ${noun}${words.size === 1 ? '' : 's'} ${listed(words, 'and')}`;
+  const are = services.size === 1 ? 'is' : 'are';
+  return `There ${are} ${each('service', services)} and ${each('level', levels)}.`;
 }
 
 function machinesOf(service: string, machines: readonly SelectableMachine[]): string {

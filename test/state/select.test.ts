@@ -260,6 +260,12 @@ describe('selectMachines()', () => {
     expect(select({ labels: ['tier=back,owner!=ann'] })).toBe('web-2');
   });
 
+  it('speaks of one service, level or label as of one', () => {
+    const state = stateOf(planned({ app: { web: 1 } }), ...launched(1, 'web', [0], { tier: 'front' }));
+    expect(refusal({ terms: ['x*'] }, state)).toMatch(/\nThere is the service web and the level @app\.$/);
+    expect(refusal({ labels: ['color'] }, state)).toMatch(/ There is the label tier\.$/);
+  });
+
   it('shortens a long list', () => {
     const state = stateOf(planned({ app: { web: 40 } }));
     expect(refusal({ terms: ['web-40'] }, state)).toMatch(
