@@ -7,11 +7,13 @@ import type { InputOptions } from './given-inputs.ts';
 import { inputSource } from './given-inputs.ts';
 import type { LogFile, LogOptions, LogPiece, LogSelection } from './logs.ts';
 import type { Finding } from './look.ts';
+import type { MachinesOptions, RunningMachine } from './machines.ts';
 import type { Operation, OperationOptions, OperationResult, OperationTools } from './operation.ts';
 import type { OutputOptions, Outputs } from './outputs.ts';
 import { outputsOf } from './outputs.ts';
 import type { DownOptions, DownTarget } from './perform-down.ts';
 import type { LivePlan } from './recorded-plan.ts';
+import type { Selector } from './select.ts';
 import type { Session } from './session.ts';
 import type { StatusOptions } from './status.ts';
 import { isBroken, readStatus } from './status.ts';
@@ -37,6 +39,8 @@ export interface Deployment {
   logFiles(machine: string, options?: LogSelection): Promise<readonly LogFile[]>;
   /** What the scripts of a machine printed, masked, in the order in which they ran. */
   logs(machine: string, options?: LogOptions): AsyncIterable<LogPiece>;
+  /** The machines that are selected and running, in the order of the plan, to work on. Default: all that are running. */
+  machines(selector?: Selector, options?: MachinesOptions): AsyncIterable<RunningMachine>;
   /** Runs teardown scripts and terminates all machines, levels in reverse order, whatever fails on the way. */
   down(options?: DownOptions & OperationOptions): Operation<OperationResult>;
   /** Reads what a `down` needs, and touches nothing. */
@@ -76,6 +80,10 @@ export function createDeployment(session: Session, work: Work, name: string): De
     async *logs(machine, options = {}) {
       const { readLogs } = await import('./logs.ts');
       yield* readLogs(session, name, machine, { ...options, signal: work.signal(options) });
+    },
+    async *machines(selector = '*', options = {}) {
+      const { iterateMachines } = await import('./machines.ts');
+      yield* iterateMachines(session, name, selector, { ...options, signal: work.signal(options) });
     },
     down: (options = {}) => work.start(async (tools) => runDown(await aimDown(options), tools), options),
     async prepareDown(options = {}) {
