@@ -1,9 +1,11 @@
+import type { Count } from './count.ts';
 import type { Failure } from './failure.ts';
 import type { Access, Addresses, Made, Parts } from './machine.ts';
 import type { Sensitive } from './sensitive.ts';
 import type { StepKind } from './step.ts';
 
-export type OperationKind = 'up' | 'down' | 'repair';
+export type OperationKind =
+  'up' | 'down' | 'repair' | 'start' | 'stop' | 'reboot' | 'replace' | 'scale' | 'extend';
 export type Outcome = 'succeeded' | 'failed' | 'interrupted';
 
 /** What a deployment keeps of the plan that it was last brought to. */
@@ -29,6 +31,17 @@ export interface ServiceRecord {
   readonly provider: string;
   readonly min: number;
   readonly max: number;
+  /** Absent: 0, 1, … */
+  readonly indexes?: readonly number[];
+  /** What the plan says, where the deployment was scaled to something else. */
+  readonly planned?: Count;
+}
+
+/** What a service was scaled to in place of what the plan says. */
+export interface CountOverride {
+  readonly count: Count;
+  /** Numbers that none of its machines has, ascending. */
+  readonly without: readonly number[];
 }
 
 /** A launching call that was asked for: recorded before it is made, repeated under its token until it is answered. */
@@ -53,6 +66,12 @@ export interface Batch {
 export type FactBody =
   | { readonly type: 'deployment-created'; readonly name: string; readonly uuid: string }
   | { readonly type: 'plan-recorded'; readonly plan: PlanRecord }
+  /** `override` null: what the plan says counts again. */
+  | {
+      readonly type: 'count-overridden';
+      readonly service: string;
+      readonly override: CountOverride | null;
+    }
   | { readonly type: 'operation-started'; readonly operation: OperationRecord }
   | { readonly type: 'operation-ended'; readonly id: number; readonly outcome: Outcome }
   /** `place`: where its machines are, where the provider tells. */
@@ -127,6 +146,8 @@ export type FactBody =
       readonly to: RevisionKind;
       readonly cause: string;
     }
+  /** Its provider says that it is off. */
+  | { readonly type: 'machine-stopped'; readonly machine: string; readonly generation: number }
   /** Its labels at the provider are those of the plan. */
   | {
       readonly type: 'machine-labelled';
@@ -152,7 +173,7 @@ export type FactBody =
   | { readonly type: 'machines-dropped'; readonly machines: readonly string[] };
 
 /** What is done again: least disruptive last. */
-export type RevisionKind = 'replace' | 'reboot' | 'connect' | 'look' | 'bootstrap' | 'verify';
+export type RevisionKind = 'replace' | 'stop' | 'reboot' | 'connect' | 'look' | 'bootstrap' | 'verify';
 
 /** A failure and what follows from it. */
 export interface StepFailure {

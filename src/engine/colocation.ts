@@ -1,7 +1,7 @@
 import { instanceOf, shareOf } from '../colocation.ts';
 import type { Machine } from '../machine.ts';
 import { machineName } from '../machine.ts';
-import type { Service } from '../plan/plan.ts';
+import type { Colocation, Service } from '../plan/plan.ts';
 import type { Observation, PowerAnswer, Provider } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 
@@ -12,14 +12,42 @@ export function hostOf(machine: Machine, service: Service, { machines }: Deploym
 }
 
 export function hostName({ colocate }: Pick<Service, 'colocate'>, index: number): string | null {
-  return colocate === null ? null : machineName(colocate.service, index % Math.max(1, colocate.count));
+  return colocate === null ? null : machineName(colocate.service, hostIndex(colocate, index));
 }
 
+function hostIndex({ indexes }: Colocation, index: number): number {
+  if (isThere(indexes, index)) return index;
+  const at = index % Math.max(1, indexes.length);
+  return indexes[at] ?? at;
+}
+
+/** Numbers without gaps, the ordinary ones, tell by their place. */
+function isThere(indexes: readonly number[], index: number): boolean {
+  return indexes[index] === index || (indexes.at(-1) !== indexes.length - 1 && indexes.includes(index));
+}
+
+const guests = new WeakMap<Service, ReadonlyMap<number, readonly string[]>>();
+
 /** Machines of a service that share this one. */
-export function* guestsOn(host: Machine, { name, colocate, count }: Service): Generator<string> {
-  if (colocate?.service !== host.service) return;
-  for (let index = host.index; index < count.max; index += Math.max(1, colocate.count))
-    yield machineName(name, index);
+export function guestsOn(host: Machine, service: Service): readonly string[] {
+  if (service.colocate?.service !== host.service) return [];
+  let known = guests.get(service);
+  if (known === undefined) guests.set(service, (known = guestsByHost(service, service.colocate)));
+  return known.get(host.index) ?? [];
+}
+
+function guestsByHost(
+  { name, indexes }: Service,
+  colocate: Colocation,
+): ReadonlyMap<number, readonly string[]> {
+  const found = new Map<number, string[]>();
+  for (const index of indexes) {
+    const host = hostIndex(colocate, index);
+    const group = found.get(host);
+    if (group === undefined) found.set(host, [machineName(name, index)]);
+    else group.push(machineName(name, index));
+  }
+  return found;
 }
 
 const POLL_INTERVAL = 50;

@@ -1,3 +1,5 @@
+import type { Count } from '../count.ts';
+
 /** What `up` does again on a machine that is there: most disruptive first. */
 export const REVISIONS = ['replace', 'connect', 'bootstrap', 'verify', 'label'] as const;
 export type RevisionAction = (typeof REVISIONS)[number];
@@ -19,10 +21,20 @@ export interface Difference {
   readonly begun: boolean;
 }
 
+/** A service that has other numbers of machines than the plan says, because it was scaled. */
+export interface ScaledService {
+  readonly service: string;
+  readonly planned: Count;
+  readonly count: Count;
+  /** Names of machines that were removed and that it goes without. */
+  readonly without: readonly string[];
+}
+
 export interface Forecast {
   readonly deployment: string;
   /** Names of the plan's levels, in order. */
   readonly levels: readonly string[];
+  readonly overrides: readonly ScaledService[];
   /** In the order of levels, services and numbers; what the plan does not ask for any more is last, as it goes last. */
   readonly differences: readonly Difference[];
   /** The plan is not the recorded one, though no machine is any different. */

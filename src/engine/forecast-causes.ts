@@ -11,7 +11,7 @@ export function causeOfLaunch(machine: Machine, before: DeploymentState | null):
   const service = before.tallies.services.get(machine.service);
   if (known === undefined || known.stage === 'gone') {
     if (service === undefined) return `service ${machine.service} is new`;
-    return known === undefined || machine.index >= service.max
+    return known === undefined || !service.indexes.includes(machine.index)
       ? `the count was ${service.max}`
       : 'it was terminated';
   }
@@ -22,6 +22,7 @@ export function causeOfLaunch(machine: Machine, before: DeploymentState | null):
 /** Why a machine that is there, and is as the plan says so far, goes on. */
 export function causeOfGoingOn({ stage, failure, running }: Machine): string {
   if (failure !== null) return `${failure.step} failed`;
+  if (stage === 'stopped') return 'it is stopped';
   return `${running?.step ?? DUE[stage]} is unfinished`;
 }
 
@@ -34,6 +35,8 @@ const DUE: Readonly<Record<Stage, string>> = {
   connected: 'bootstrap',
   bootstrapped: 'verify',
   ready: 'verify',
+  stopping: 'stop',
+  stopped: 'start',
   rebooting: 'reboot',
   replacing: 'replace',
   leaving: 'terminate',
@@ -43,7 +46,11 @@ const DUE: Readonly<Record<Stage, string>> = {
 /** Why a machine is not asked for any more. */
 export function causeOfEnd(machine: Machine, plan: Plan): string {
   const service = servicesOf(plan).find(({ name }) => name === machine.service);
-  if (service !== undefined) return `the count is ${service.count.max}`;
+  if (service !== undefined) {
+    const { count, planned, indexes } = service;
+    if (planned === null) return `the count is ${count.max}`;
+    return machine.index < (indexes.at(-1) ?? 0) ? 'it was removed' : `the service is scaled to ${count.max}`;
+  }
   const hasLevel = plan.levels.some(({ name }) => name === machine.level);
   return hasLevel ? `service ${machine.service} is gone` : `level ${machine.level} is gone`;
 }

@@ -1,12 +1,15 @@
+import { gapsIn } from '../count.ts';
 import type { Machine } from '../machine.ts';
-import type { Plan } from '../plan/plan.ts';
+import { machineName } from '../machine.ts';
+import type { Plan, Service } from '../plan/plan.ts';
 import { servicesOf } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { factsOf } from './decide.ts';
 import { createDesired } from './desired.ts';
-import type { Forecast } from './difference.ts';
+import type { Forecast, ScaledService } from './difference.ts';
 import { createNotes } from './forecast-notes.ts';
 import { tracedPrint } from './forecast-placeholder.ts';
+import { applyOverrides } from './overrides.ts';
 import { pretend } from './forecast-steps.ts';
 import type { Fingerprint } from './made.ts';
 import type { PlanContext } from './plan-context.ts';
@@ -28,7 +31,8 @@ export interface ForecastOptions {
  * a machine or a provider could tell is a placeholder, and a bootstrap that runs again reports what it did before.
  * `state` null: there is no such deployment.
  */
-export function forecast(plan: Plan, state: DeploymentState | null, options: ForecastOptions): Forecast {
+export function forecast(given: Plan, state: DeploymentState | null, options: ForecastOptions): Forecast {
+  const plan = state === null ? given : applyOverrides(given, state.overrides);
   const rehearsal = createRehearsal(plan, state);
   const services = new Map(servicesOf(plan).map((service) => [service.name, service]));
   const traced = tracedPrint(options.fingerprint);
@@ -98,7 +102,15 @@ export function forecast(plan: Plan, state: DeploymentState | null, options: For
   return {
     deployment: plan.deployment,
     levels: plan.levels.map(({ name }) => name),
+    overrides: servicesOf(plan).flatMap(scaledService),
     differences,
     recordedOnly,
   };
+}
+
+function scaledService({ name, planned, count, indexes }: Service): readonly ScaledService[] {
+  if (planned === null) return [];
+  return [
+    { service: name, planned, count, without: gapsIn(indexes).map((index) => machineName(name, index)) },
+  ];
 }

@@ -72,6 +72,23 @@ export interface RepairRequest {
   readonly readPlan: PlanReader;
 }
 
+/** One change of the number of a service's machines. */
+export interface ScaleChange {
+  readonly service: string;
+  /** So many machines in all, or so many more (negative: fewer); null: as many fewer as are removed. */
+  readonly count: { readonly kind: 'to' | 'by'; readonly machines: number } | null;
+  /** Names of machines of the service that go before any other. */
+  readonly remove: readonly string[];
+}
+
+export interface ScaleRequest {
+  /** The plan as the deployment keeps it. */
+  readonly plan: Plan;
+  /** Made one after the other. */
+  readonly changes: readonly ScaleChange[];
+  readonly readPlan: PlanReader;
+}
+
 export interface DownRequest {
   readonly deployment: string;
   /** The recorded plan; null with `skipTeardown`, when it cannot be read any more. */

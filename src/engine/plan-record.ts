@@ -1,5 +1,5 @@
-import type { FactBody, PlanRecord } from '../fact.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { FactBody, PlanRecord, ServiceRecord } from '../fact.ts';
+import type { Plan, Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 
 /** What a deployment keeps of a plan. */
@@ -12,8 +12,19 @@ export function planRecord(plan: Plan, archive: string): PlanRecord {
     archive,
     levels: plan.levels.map(({ name, services }) => ({
       name,
-      services: services.map(({ name: service, provider, count }) => ({ name: service, provider, ...count })),
+      services: services.map(serviceRecord),
     })),
+  };
+}
+
+function serviceRecord({ name, provider, count, indexes, planned }: Service): ServiceRecord {
+  const isPlain = indexes.at(-1) === undefined || indexes.at(-1) === indexes.length - 1;
+  return {
+    name,
+    provider,
+    ...count,
+    ...(isPlain ? {} : { indexes }),
+    ...(planned === null ? {} : { planned }),
   };
 }
 
@@ -22,8 +33,10 @@ export function planRecord(plan: Plan, archive: string): PlanRecord {
  * teardown left, so their instances go on leaving and their names begin anew.
  */
 export function halfDown({ machines }: DeploymentState): readonly FactBody[] {
-  return [...machines.values()].flatMap(({ name, generation, id, wanted, stage, attempts }) => {
-    const isOnItsWay = stage === 'leaving' || (attempts.teardown ?? 0) > 0;
+  return [...machines.values()].flatMap(({ name, generation, id, wanted, stage, attempts, spentTeardowns = 0 }) => {
+    const isForStop = stage === 'stopping' || stage === 'stopped';
+    const hasBegun = !isForStop && (attempts.teardown ?? 0) > spentTeardowns;
+    const isOnItsWay = stage === 'leaving' || hasBegun;
     if (!wanted || id === null || stage === 'gone' || !isOnItsWay) return [];
     return [{ type: 'instance-condemned', machine: name, generation, cause: 'its teardown had begun' }];
   });

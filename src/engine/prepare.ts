@@ -34,8 +34,8 @@ export async function check({ providers, context, journal, signal }: Running, pl
     throw new OperationError(`Cannot launch:\n${found.join('\n')}`, 'Nothing was launched.');
 }
 
-function unlaunchedOf({ name, count }: Service, { machines }: DeploymentState): readonly string[] {
-  const names = Array.from({ length: count.max }, (_, index) => machineName(name, index));
+function unlaunchedOf({ name, indexes }: Service, { machines }: DeploymentState): readonly string[] {
+  const names = indexes.map((index) => machineName(name, index));
   return names.filter((machine) => machines.get(machine)?.stage === 'none');
 }
 
@@ -76,7 +76,7 @@ export async function prepareTeardowns(running: Running, plan: Plan): Promise<vo
 }
 
 function requestOf(service: Service, { context }: Running): LaunchRequest {
-  return launchRequest(service, [machineName(service.name, 0)], context);
+  return launchRequest(service, [machineName(service.name, service.indexes[0] ?? 0)], context);
 }
 
 async function prepareFor(

@@ -1,5 +1,6 @@
 import { isShared } from '../colocation.ts';
 import type { Machine } from '../machine.ts';
+import { machineName } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { allReached, openLevel } from '../state/tally.ts';
@@ -8,6 +9,7 @@ import { tenantsIn } from './colocation-tenants.ts';
 import { leave } from './leave.ts';
 import { replace } from './replace.ts';
 import { isBeingRevised, isRevised, revise } from './revise.ts';
+import type { Revision } from './revision.ts';
 import type { Reconciliation, Situation } from './situation.ts';
 import { isDue, nothingToDo, terminations } from './situation.ts';
 import { batchSubject, machineSubject } from './step.ts';
@@ -103,8 +105,8 @@ function hasLetGo({ provider, stage, wanted }: Machine): boolean {
 
 function* machinesOf(services: ReadonlyMap<string, Service>, state: DeploymentState): Iterable<Machine> {
   for (const service of services.values()) {
-    for (let index = 0; index < service.count.max; index += 1) {
-      const machine = state.machines.get(`${service.name}-${index}`);
+    for (const index of service.indexes) {
+      const machine = state.machines.get(machineName(service.name, index));
       if (machine !== undefined) yield machine;
     }
   }
@@ -130,12 +132,16 @@ function hostless(host: string) {
 }
 
 /** The step that is due on a machine that was asked for. */
-function next(machine: Machine, service: Service, situation: Situation, out: Reconciliation): void {
+export function next(machine: Machine, service: Service, situation: Situation, out: Reconciliation): void {
   const { name } = machine;
   if (!isDue(machine, situation.now, out)) return;
   switch (machine.stage) {
     case 'rebooting':
       out.start.push({ kind: 'reboot', machine: name });
+      return;
+    case 'stopping':
+    case 'stopped':
+      if (mayBegin(machine, service, situation, out)) out.decide.push({ kind: 'revise', revision: startAgain(machine) });
       return;
     case 'none':
     case 'ready':
@@ -160,6 +166,10 @@ function next(machine: Machine, service: Service, situation: Situation, out: Rec
       else out.decide.push({ kind: 'skip', step: 'verify', machines: [name] });
       return;
   }
+}
+
+function startAgain({ name, stage }: Machine): Revision {
+  return { machine: name, to: 'look', cause: stage === 'stopped' ? 'it is stopped' : 'it was being stopped' };
 }
 
 function bootstrap(machine: Machine, service: Service, { state }: Situation, out: Reconciliation): void {

@@ -65,6 +65,7 @@ export function createRehearsal(plan: Plan, before: DeploymentState | null): Reh
 function copyOf(state: DeploymentState): DeploymentState {
   return {
     ...state,
+    overrides: new Map(state.overrides),
     machines: new Map(state.machines),
     instances: new Map(state.instances),
     condemned: new Set(state.condemned),

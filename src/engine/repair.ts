@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts';
+import { applyOverrides } from './overrides.ts';
 import type { OperationResult, RepairRequest, Wiring } from './operation.ts';
 import { runOperation } from './run-operation.ts';
 import { bringUp } from './up.ts';
@@ -9,16 +10,17 @@ import { bringUp } from './up.ts';
  */
 export async function repair(
   wiring: Wiring,
-  { plan, readPlan }: RepairRequest,
+  { plan: kept, readPlan }: RepairRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'repair' } as const;
-  await using lock = await wiring.store.lock(plan.deployment, holder, {
+  await using lock = await wiring.store.lock(kept.deployment, holder, {
     timeout: wiring.lockTimeout,
     signal,
   });
-  const state = await wiring.store.load(plan.deployment);
-  if (state === null) throw new UsageError(`There is no deployment "${plan.deployment}"`);
+  const state = await wiring.store.load(kept.deployment);
+  if (state === null) throw new UsageError(`There is no deployment "${kept.deployment}"`);
+  const plan = applyOverrides(kept, state.overrides);
   const start = { kind: 'repair', state, plan, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, (running) => bringUp(running, plan));
 }

@@ -1,4 +1,5 @@
 import type { Machine } from '../machine.ts';
+import { machineName } from '../machine.ts';
 import type { Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { allReached } from '../state/tally.ts';
@@ -59,17 +60,17 @@ export function revise(service: Service, situation: Situation, out: Reconciliati
 }
 
 function differences(service: Service, { state, revise: compare }: Situation) {
-  return Array.from({ length: service.count.max }, (_, index) => {
-    const machine = state.machines.get(`${service.name}-${index}`);
-    return machine === undefined ? null : compare(machine);
-  }).filter((revision) => revision !== null);
+  return service.indexes
+    .map((index) => {
+      const machine = state.machines.get(machineName(service.name, index));
+      return machine === undefined ? null : compare(machine);
+    })
+    .filter((revision) => revision !== null);
 }
 
 /** What a script was told that goes on since an earlier operation is compared once it is over. */
-function isUnderWay({ name, count }: Service, { machines }: DeploymentState): boolean {
-  for (let index = 0; index < count.max; index += 1)
-    if ((machines.get(`${name}-${index}`)?.running ?? null) !== null) return true;
-  return false;
+function isUnderWay({ name, indexes }: Service, { machines }: DeploymentState): boolean {
+  return indexes.some((index) => (machines.get(machineName(name, index))?.running ?? null) !== null);
 }
 
 function areSettled({ name, peers }: Service, { tallies }: DeploymentState): boolean {

@@ -1,6 +1,7 @@
 import { declaredProvider, instanceOf } from '../colocation.ts';
 import type { Scalar } from '../json.ts';
 import type { Machine } from '../machine.ts';
+import { machineName } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import type { Attributes, Scope } from '../plan/template.ts';
 import { reveal } from '../sensitive.ts';
@@ -34,10 +35,9 @@ export function createScopes(plan: Plan, journal: Pick<Journal, 'state' | 'versi
     const version = journal.version(name);
     const cached = views.get(key);
     if (cached?.version === version) return cached.machines;
-    const max = journal.state.tallies.services.get(name)?.max ?? 0;
     const machines: Attributes[] = [];
-    for (let index = 0; index < max; index += 1) {
-      const machine = journal.state.machines.get(`${name}-${index}`);
+    for (const index of journal.state.tallies.services.get(name)?.indexes ?? []) {
+      const machine = journal.state.machines.get(machineName(name, index));
       if (machine === undefined) continue;
       if (isOwnLevel ? hasBeenReached(machine) : machine.stage === 'ready')
         machines.push(isOwnLevel ? builtIn(machine) : { ...builtIn(machine), ...outputsOf(machine) });

@@ -8,6 +8,7 @@ import { openLevel } from '../state/tally.ts';
 import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, UpRequest, Wiring } from './operation.ts';
+import { applyOverrides, settledOverrides } from './overrides.ts';
 import { halfDown, planRecord } from './plan-record.ts';
 import { check, prepare } from './prepare.ts';
 import { openProviders } from './providers.ts';
@@ -20,15 +21,16 @@ import { runOperation } from './run-operation.ts';
  */
 export async function up(
   wiring: Wiring,
-  { plan, adopt, readPlan }: UpRequest,
+  { plan: given, adopt, readPlan }: UpRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'up' } as const;
-  await using lock = await wiring.store.lock(plan.deployment, holder, {
+  await using lock = await wiring.store.lock(given.deployment, holder, {
     timeout: wiring.lockTimeout,
     signal,
   });
-  const loaded = await wiring.store.load(plan.deployment);
+  const loaded = await wiring.store.load(given.deployment);
+  const plan = loaded === null ? given : applyOverrides(given, loaded.overrides);
   if (loaded !== null) refuseOtherPlan(loaded, plan, adopt);
   if (loaded !== null && loaded.plan?.digest !== plan.digest) await refuseOtherPlaces(wiring, loaded, plan);
   const state = await recordPlan(wiring, loaded, plan);
@@ -118,6 +120,7 @@ async function recordPlan(
     [...state.machines.values()].some(({ stage }) => stage === 'gone');
   const facts: FactBody[] = [
     ...(loaded === null ? [created] : []),
+    ...settledOverrides(plan, state.overrides),
     ...(isNew ? [{ type: 'plan-recorded', plan: record } as const] : []),
   ];
   const recorded = journal.commit(facts);

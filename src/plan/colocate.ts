@@ -66,12 +66,14 @@ function targetOf(service: DraftService): string | undefined {
 }
 
 function sharing(service: Service, written: DraftService, host: Service): Service {
-  const { max } = host.count;
+  const follows = keyOf(written, 'count') === undefined;
+  const { count, indexes } = follows ? host : service;
   return {
     ...service,
     provider: sharedProvider(host.provider),
-    count: keyOf(written, 'count') === undefined ? host.count : service.count,
-    colocate: { service: host.name, count: max },
+    count,
+    indexes,
+    colocate: { service: host.name, indexes: host.indexes, follows },
     image: null,
     options: {},
     ssh: {},

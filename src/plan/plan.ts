@@ -1,3 +1,4 @@
+import type { Count } from '../count.ts';
 import type { Json, Scalar } from '../json.ts';
 import type { SourceEntry } from '../sources.ts';
 import type { Template } from './template.ts';
@@ -54,9 +55,12 @@ export interface Service {
   readonly levelIndex: number;
   /** A name of `Plan.providers`; of colocated services `sharedProvider` of that. */
   readonly provider: string;
-  /** The service whose machines it shares, and how many there are: machine i is on its machine i modulo `count`. */
-  readonly colocate: { readonly service: string; readonly count: number } | null;
-  readonly count: { readonly min: number; readonly max: number };
+  readonly colocate: Colocation | null;
+  readonly count: Count;
+  /** The numbers of its machines, ascending, `count.max` of them: 0, 1, … unless the deployment was scaled. */
+  readonly indexes: readonly number[];
+  /** The count as the plan has it, where the deployment was scaled to something else. */
+  readonly planned: Count | null;
   /** In the provider's own terms; null: the provider's default. */
   readonly image: Template | ImageQuery | null;
   /** Absolute: the directory of the file that mentions the image, to which a path of it is relative. */
@@ -94,6 +98,15 @@ export interface Service {
    * `teardown` mention: a machine is bootstrapped once all of these were reached or given up.
    */
   readonly peers: readonly string[];
+}
+
+/** Whose machines a service shares: machine i is on the one of that number, or else on number i modulo how many there are. */
+export interface Colocation {
+  readonly service: string;
+  /** The numbers of the machines that are shared, ascending. */
+  readonly indexes: readonly number[];
+  /** True when it has as many machines as that service, whatever that is scaled to. */
+  readonly follows: boolean;
 }
 
 /** The newest image of an owner whose name matches. */

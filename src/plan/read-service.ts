@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { firstIndexes } from '../count.ts';
 import type { DraftService } from './draft.ts';
 import { keyOf } from './draft.ts';
 import type { Reading } from './fields.ts';
@@ -52,6 +53,8 @@ export function readService(reading: Reading, draft: DraftService): Service {
     levelIndex: draft.levelIndex,
     provider: provider ?? 'local',
     count,
+    indexes: firstIndexes(count.max),
+    planned: null,
     image: readImage(reading, draft.keys.entries.get('image'), type),
     imageDirectory: dirname((key('image') ?? draft).place.file.path),
     options: options[type !== undefined && isProviderType(type) ? type : 'local'],

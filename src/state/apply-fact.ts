@@ -1,3 +1,4 @@
+import { indexesOf } from '../count.ts';
 import type { Fact, PlanRecord } from '../fact.ts';
 import { machineName } from '../machine.ts';
 import type { DeploymentState, Touched } from './deployment-state.ts';
@@ -6,12 +7,14 @@ import { answerLaunch, refuseLaunch, requestLaunch } from './apply-launch.ts';
 import { condemn, removeInstance } from './apply-end.ts';
 import {
   counted,
+  halted,
   newMachine,
   planSource,
   reborn,
   recordedLabels,
   revise,
   succeed,
+  unhalted,
 } from './machine-stages.ts';
 import { change, replace, replaceInstance } from './replace.ts';
 import { rebuildTallies } from './tally.ts';
@@ -37,6 +40,11 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
       return;
     case 'plan-recorded':
       recordPlan(state, fact.plan, fact.at, touched);
+      return;
+    case 'count-overridden':
+      if (fact.override === null) state.overrides.delete(fact.service);
+      else state.overrides.set(fact.service, fact.override);
+      touched.deployment = true;
       return;
     case 'operation-started':
       state.operation = fact.operation;
@@ -99,11 +107,15 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
         // A teardown that failed for good never stops the machine's end.
         if (fact.step === 'teardown' && fact.failed.gaveUp)
           return { ...base, running: null, failure: fact.failed.failure, tornDown: true };
+        if (fact.step === 'stop') return unhalted(base, fact.failed);
         return { ...base, running: null, ...fact.failed };
       });
       return;
     case 'machine-revised':
       change(state, fact.machine, fact.generation, fact.at, touched, (machine) => revise(machine, fact));
+      return;
+    case 'machine-stopped':
+      change(state, fact.machine, fact.generation, fact.at, touched, halted);
       return;
     case 'machine-labelled':
       change(state, fact.machine, fact.generation, fact.at, touched, (machine) => ({
@@ -164,7 +176,7 @@ function recordPlan(state: DeploymentState, plan: PlanRecord, at: number, touche
   const wanted = new Set<string>();
   for (const level of plan.levels) {
     for (const service of level.services) {
-      for (let index = 0; index < service.max; index += 1) {
+      for (const index of indexesOf(service)) {
         const name = machineName(service.name, index);
         wanted.add(name);
         const machine = state.machines.get(name) ?? newMachine(service.name, index, service.provider, at);

@@ -1,4 +1,4 @@
-import type { Batch, OperationRecord, PlanRecord } from '../fact.ts';
+import type { Batch, CountOverride, OperationRecord, PlanRecord } from '../fact.ts';
 import type { Instance, Machine } from '../machine.ts';
 import type { Tallies } from './tally.ts';
 import { emptyTallies } from './tally.ts';
@@ -13,6 +13,8 @@ export interface DeploymentState {
   /** Epoch milliseconds. */
   readonly createdAt: number;
   plan: PlanRecord | null;
+  /** What services were scaled to, by name. */
+  readonly overrides: Map<string, CountOverride>;
   /** The latest one. */
   operation: OperationRecord | null;
   readonly machines: Map<string, Machine>;
@@ -62,6 +64,7 @@ export function emptyState(created: {
     uuid: created.uuid,
     createdAt: created.at,
     plan: null,
+    overrides: new Map(),
     operation: null,
     machines: new Map(),
     instances: new Map(),

@@ -1,4 +1,4 @@
-import type { Batch, OperationRecord, PlanRecord } from '../fact.ts';
+import type { Batch, CountOverride, OperationRecord, PlanRecord } from '../fact.ts';
 import type { Instance, Machine } from '../machine.ts';
 import type { Cipher } from './cipher.ts';
 import type { Database } from './database.ts';
@@ -16,6 +16,8 @@ interface DeploymentRecord {
   readonly scopes: readonly string[];
   /** Of scopes, where it is known. */
   readonly places?: Readonly<Record<string, string>>;
+  /** Absent: none. */
+  readonly overrides?: Readonly<Record<string, CountOverride>>;
 }
 
 /** Writes the records that changed; to be called in a transaction. */
@@ -57,9 +59,22 @@ export function projectionWriter(db: Database, cipher: Cipher): WriteProjection 
   };
 }
 
-function deploymentRecord({ plan, operation, lastBatch, scopes }: DeploymentState): DeploymentRecord {
+function deploymentRecord({
+  plan,
+  operation,
+  lastBatch,
+  scopes,
+  overrides,
+}: DeploymentState): DeploymentRecord {
   const places = [...scopes].flatMap(([name, place]) => (place === null ? [] : [[name, place] as const]));
-  return { plan, operation, lastBatch, scopes: [...scopes.keys()], places: Object.fromEntries(places) };
+  return {
+    plan,
+    operation,
+    lastBatch,
+    scopes: [...scopes.keys()],
+    places: Object.fromEntries(places),
+    ...(overrides.size === 0 ? {} : { overrides: Object.fromEntries(overrides) }),
+  };
 }
 
 /** What records of an older version may lack. */
@@ -92,6 +107,8 @@ export function readProjection(db: Database, cipher: Cipher, name: string): Depl
   state.plan = record.plan;
   state.operation = record.operation;
   state.lastBatch = record.lastBatch;
+  for (const [service, override] of Object.entries(record.overrides ?? {}))
+    state.overrides.set(service, override);
   for (const scope of record.scopes) state.scopes.set(scope, record.places?.[scope] ?? null);
   for (const machine of readRecords(db, cipher, 'machines', 'position', row.id) as readonly StoredMachine[])
     state.machines.set(machine.name, complete(machine));

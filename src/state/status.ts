@@ -1,7 +1,10 @@
 import { declaredProvider, instanceOf } from '../colocation.ts';
+import type { Count } from '../count.ts';
+import { gapsIn, indexesOf } from '../count.ts';
 import type { OperationKind, Outcome, ServiceRecord } from '../fact.ts';
 import type { Failure } from '../failure.ts';
 import type { Machine, MachineState } from '../machine.ts';
+import { machineName } from '../machine.ts';
 import { isSensitive, MASK } from '../sensitive.ts';
 import type { DeploymentState } from './deployment-state.ts';
 import { machineState } from './machine-state.ts';
@@ -37,6 +40,12 @@ export interface ServiceStatus {
   readonly count: number;
   readonly min: number;
   readonly ready: number;
+  /** What the plan says, where the service was scaled to something else; null: it was not. */
+  readonly override: {
+    readonly planned: Count;
+    /** Names of machines that were removed and that it goes without. */
+    readonly without: readonly string[];
+  } | null;
   readonly state: GroupState;
   /** In index order: what the plan asks for, and what it no longer asks for and is still there. */
   readonly machines: readonly MachineStatus[];
@@ -108,6 +117,8 @@ function levelStatuses(state: DeploymentState, ended: boolean, paths: StatusPath
   });
 }
 
+type ShownRecord = Omit<ServiceRecord, 'provider'>;
+
 /** Machines by level and service, in index order, without those that are neither wanted nor there. */
 function machinesByLevel(state: DeploymentState): Map<string, Map<string, Machine[]>> {
   const levels = new Map<string, Map<string, Machine[]>>();
@@ -124,22 +135,21 @@ function machinesByLevel(state: DeploymentState): Map<string, Map<string, Machin
   return levels;
 }
 
-function unwantedService(name: string): Pick<ServiceRecord, 'name' | 'min' | 'max'> {
+function unwantedService(name: string): ShownRecord {
   return { name, min: 0, max: 0 };
 }
 
-function serviceStatus(
-  { name, min, max }: Pick<ServiceRecord, 'name' | 'min' | 'max'>,
-  machines: readonly Machine[],
-  paths: StatusPaths,
-): ServiceStatus {
+function serviceStatus(record: ShownRecord, machines: readonly Machine[], paths: StatusPaths): ServiceStatus {
+  const { name, min, max, planned } = record;
   const statuses = machines.map((machine) => machineStatus(machine, paths));
   const state = serviceState(
     statuses.map((machine) => machine.state),
     { min, max },
   );
   const ready = machines.filter((machine, i) => machine.wanted && statuses[i]?.state === 'ready').length;
-  return { name, count: max, min, ready, state, machines: statuses };
+  const without = gapsIn(indexesOf(record)).map((index) => machineName(name, index));
+  const override = planned === undefined ? null : { planned, without };
+  return { name, count: max, min, ready, override, state, machines: statuses };
 }
 
 function machineStatus(machine: Machine, paths: StatusPaths): MachineStatus {

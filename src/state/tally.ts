@@ -1,4 +1,5 @@
 import { isShared } from '../colocation.ts';
+import { indexesOf } from '../count.ts';
 import type { PlanRecord } from '../fact.ts';
 import type { Machine } from '../machine.ts';
 
@@ -17,6 +18,8 @@ export interface ServiceTally {
   readonly level: LevelTally;
   readonly min: number;
   readonly max: number;
+  /** The numbers of its machines, ascending. */
+  readonly indexes: readonly number[];
   ready: number;
   /** Ready, or given up in this operation. */
   settled: number;
@@ -71,12 +74,13 @@ export function rebuildTallies(tallies: Tallies, plan: PlanRecord, machines: Ite
   tallies.unwanted.clear();
   tallies.levels = plan.levels.map(({ services }) => {
     const level: LevelTally = { unsettled: 0, short: 0 };
-    for (const { name, min, max } of services) {
+    for (const service of services) {
+      const { name, min, max } = service;
       level.unsettled += max;
       if (min > 0) level.short += 1;
       const zero = { ready: 0, settled: 0, launched: 0, requested: 0, reached: 0, unreachable: 0 };
       const sets = { unlaunched: new Set<string>(), waiting: new Set<string>() };
-      tallies.services.set(name, { level, min, max, ...zero, ...sets });
+      tallies.services.set(name, { level, min, max, indexes: indexesOf(service), ...zero, ...sets });
     }
     return level;
   });

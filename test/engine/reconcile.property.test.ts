@@ -5,6 +5,7 @@ import type { Decision, Step } from '../../src/engine/step.ts';
 import { subjectsOf } from '../../src/engine/step.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import type { Goal, Look, Reconciliation } from '../../src/engine/situation.ts';
+import { firstIndexes } from '../../src/count.ts';
 import type { FactBody } from '../../src/fact.ts';
 import type { Machine } from '../../src/machine.ts';
 import type { Plan, Service } from '../../src/plan/plan.ts';
@@ -13,6 +14,7 @@ import type { DeploymentState } from '../../src/state/deployment-state.ts';
 import { applyFact } from '../../src/state/apply-fact.ts';
 import { emptyState, nothingTouched } from '../../src/state/deployment-state.ts';
 import { openLevel } from '../../src/state/tally.ts';
+import type { StepKind } from '../../src/step.ts';
 
 /** A service as the property draws it. */
 interface Drawn {
@@ -75,6 +77,8 @@ function planOf(levels: readonly (readonly Drawn[])[]): Plan {
           levelIndex: index,
           provider: i % 2 === 0 ? 'even' : 'odd',
           count: { min, max: min + extra },
+          indexes: firstIndexes(min + extra),
+          planned: null,
           image: null,
           imageDirectory: '/',
           options: {},
@@ -225,6 +229,12 @@ class Simulation {
       case 'revise':
       case 'condemn':
         return [];
+      case 'halt':
+        return decision.machines.map((machine) => ({
+          type: 'machine-stopped',
+          machine,
+          generation: this.generation(machine),
+        }));
       case 'retire':
         return [{ type: 'terminate-requested', machines: decision.machines }];
       case 'drop':
@@ -295,6 +305,11 @@ class Simulation {
           { type: 'instance-condemned', machine, generation, cause: 'c' },
         ];
       }
+      case 'stop': {
+        const { machine } = step;
+        if (!succeeds) return [this.failed(machine, 'stop', true)];
+        return [{ type: 'machine-stopped', machine, generation: this.generation(machine) }];
+      }
       case 'reboot':
       case 'label':
         return [];
@@ -319,7 +334,7 @@ class Simulation {
 
   private failed(
     machine: string,
-    step: 'launch' | 'connect' | 'bootstrap' | 'verify' | 'teardown' | 'terminate',
+    step: StepKind,
     gaveUp: boolean,
   ): FactBody {
     const failed = { failure: failure(step), gaveUp, retryAt: null };
@@ -339,7 +354,7 @@ class Simulation {
   }
 }
 
-function failure(step: 'launch' | 'connect' | 'bootstrap' | 'verify' | 'teardown' | 'terminate') {
+function failure(step: StepKind) {
   return { step, reason: 'error', message: 'm', exitCode: null, logTail: [], logPath: null } as const;
 }
 

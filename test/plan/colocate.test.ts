@@ -42,7 +42,11 @@ describe('a colocated service', () => {
 
   it('shares the machines at the root of a chain, of its own level or an earlier one', () => {
     const read = planOf(plan('a: { colocate: db }', 'b: { colocate: a }'));
-    expect(findService(read, 'b').colocate).toEqual({ service: 'db', count: 3 });
+    expect(findService(read, 'b').colocate).toEqual({
+      service: 'db',
+      indexes: [0, 1, 2],
+      follows: true,
+    });
   });
 
   it.each([

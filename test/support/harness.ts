@@ -2,11 +2,12 @@ import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../src/clock.ts';
 import { down } from '../../src/engine/down.ts';
-import type { EngineEvent, OperationResult, Wiring } from '../../src/engine/operation.ts';
+import type { EngineEvent, OperationResult, ScaleChange, Wiring } from '../../src/engine/operation.ts';
 import { silentLogs } from '../../src/engine/silent-logs.ts';
 import type { OperationKind } from '../../src/fact.ts';
 import { repair } from '../../src/engine/repair.ts';
 import type { PlanReader } from '../../src/engine/retired.ts';
+import { scale } from '../../src/engine/scale.ts';
 import { up } from '../../src/engine/up.ts';
 import { formatProblems } from '../../src/plan/diagnostic.ts';
 import { fileSources } from '../../src/plan/file-sources.ts';
@@ -47,6 +48,8 @@ export interface Harness extends AsyncDisposable {
   repair(plan: Plan): Promise<OperationResult>;
   down(plan: Plan, options?: { readonly skipTeardown?: boolean }): Promise<OperationResult>;
   /** The plan that the deployment was last brought to; null: none. */
+  /** `plan`: as it is kept. */
+  scale(plan: Plan, ...changes: readonly ScaleChange[]): Promise<OperationResult>;
   recorded(deployment: string): Promise<Plan | null>;
   /** One operation in a process of its own, over a store of its own, which is killed at that point. */
   process(kind: OperationKind, plan: Plan, at?: KillPoint | null): Promise<ProcessEnd>;
@@ -148,6 +151,12 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     },
     repair: (plan) =>
       repair(wiring, { plan, readPlan: recorded(plan.deployment) }, { signal: new AbortController().signal }),
+    scale: (plan, ...changes) =>
+      scale(
+        wiring,
+        { plan, changes, readPlan: recorded(plan.deployment) },
+        { signal: new AbortController().signal },
+      ),
     up: (plan, signal = new AbortController().signal) =>
       up(wiring, { plan, adopt: false, readPlan: recorded(plan.deployment) }, { signal }),
     down: (plan, { skipTeardown = false } = {}) =>
@@ -199,6 +208,8 @@ function operate(
       return repair(wiring, { plan, readPlan }, { signal });
     case 'down':
       return down(wiring, { deployment: plan.deployment, plan, skipTeardown: false, readPlan }, { signal });
+    default:
+      throw new Error(`Cannot try "${kind}" in a process of its own`);
   }
 }
 

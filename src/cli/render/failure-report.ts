@@ -45,7 +45,7 @@ export function failureReport(
     ...(shown.length > SHOWN_FAILURES ? ['', `  … and ${countOfRest(shown)} more: ${next.status}`] : []),
     '',
     ...leftLines(state),
-    `Next: ${next[kind]}`,
+    `Next: ${nextAfter(kind, next)}`,
     ...(logged === undefined ? [] : [`      ${next.logs(logged.name)}`]),
     ...(kind === 'down' ? [] : [`      ${next.down}`]),
   ];
@@ -55,7 +55,18 @@ const WHAT: Readonly<Record<OperationKind, (name: string) => string>> = {
   up: (name) => `Cannot bring "${name}" up`,
   down: (name) => `Cannot take "${name}" down`,
   repair: (name) => `Cannot repair "${name}"`,
+  start: (name) => `Cannot start machines of "${name}"`,
+  stop: (name) => `Cannot stop machines of "${name}"`,
+  reboot: (name) => `Cannot reboot machines of "${name}"`,
+  replace: (name) => `Cannot replace machines of "${name}"`,
+  scale: (name) => `Cannot scale "${name}"`,
+  extend: (name) => `Cannot set the end of "${name}"`,
 };
+
+/** The command that goes on with what is recorded. */
+function nextAfter(kind: OperationKind, next: ReportOptions['next']): string {
+  return kind === 'down' || kind === 'repair' ? next[kind] : next.up;
+}
 
 function hasLog({ step }: Failure): boolean {
   return step === 'bootstrap' || step === 'verify' || step === 'teardown';
@@ -70,7 +81,7 @@ export function interruptedReport(
   return [
     `${style.bad('✘')} Interrupted: what was done so far is recorded`,
     ...(state === null ? [] : leftLines(state)),
-    `Next: ${next[kind]}`,
+    `Next: ${nextAfter(kind, next)}`,
     ...(kind === 'down' ? [] : [`      ${next.down}`]),
   ];
 }

@@ -1,6 +1,7 @@
 import { formatDuration } from '../../duration.ts';
 import type { Fact, RevisionKind, StepFailure } from '../../fact.ts';
 import type { DeploymentState } from '../../api/deployment-state.ts';
+import { machineName } from '../../machine.ts';
 import type { StepKind } from '../../step.ts';
 import { hang } from './hang.ts';
 
@@ -34,6 +35,8 @@ export function happenings(
         about(`plan recorded: ${countOf(fact.plan.levels.length, 'level')}, ${countOf(machines, 'machine')}`),
       ];
     }
+    case 'count-overridden':
+      return [about(scaled(fact))];
     case 'operation-started':
       return [about(`${fact.operation.kind} by ${fact.operation.owner}`)];
     case 'operation-ended':
@@ -88,6 +91,8 @@ export function happenings(
           tone: fact.to === 'look' ? 'detail' : 'plain',
         }),
       ];
+    case 'machine-stopped':
+      return [of(fact.machine, 'stopped')];
     case 'machine-labelled':
       return [of(fact.machine, 'labelled')];
     case 'instance-condemned':
@@ -131,6 +136,13 @@ export function happenings(
   }
 }
 
+function scaled({ service, override }: Extract<Fact, { type: 'count-overridden' }>): string {
+  if (override === null) return `${service} has as many machines as the plan says again`;
+  const { count, without } = override;
+  const left = without.map((index) => machineName(service, index));
+  return `${service} is scaled to ${count.max}${left.length === 0 ? '' : `, without ${left.join(', ')}`}`;
+}
+
 const DONE = {
   connect: 'connected',
   bootstrap: 'bootstrapped',
@@ -140,6 +152,7 @@ const DONE = {
 
 const REVISED = {
   replace: 'to be replaced',
+  stop: 'to be stopped',
   reboot: 'to be rebooted',
   connect: 'to be connected again',
   look: 'looked at again',
