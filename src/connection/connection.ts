@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 /** How a machine is reached. Rejections are `ConnectionError`, or the signal's reason when cancelled. */
 export interface Connection extends AsyncDisposable {
@@ -23,6 +23,9 @@ export interface ExecOptions {
   /** With a listener the result's own buffer stays empty. */
   readonly onStdout?: (chunk: Buffer) => void;
   readonly onStderr?: (chunk: Buffer) => void;
+  /** Take what is printed at their own pace, instead of a listener or the buffer; they are not ended. */
+  readonly stdout?: Writable;
+  readonly stderr?: Writable;
 }
 
 /** Exactly one of `exitCode` and `exitSignal` is set. */

@@ -3,6 +3,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { onAbort } from './abort.ts';
 import { ConnectionError } from './connection.ts';
 import type { ExecOptions, ExecResult } from './connection.ts';
+import { onFailure, pour } from './transfer-output.ts';
 
 /** Where a command runs and with what. */
 export interface ProcessPlace {
@@ -17,7 +18,7 @@ export interface ProcessPlace {
  */
 export async function runProcess(
   command: string,
-  { signal, stdin, onStdout, onStderr }: ExecOptions,
+  { signal, stdin, onStdout, onStderr, ...sinks }: ExecOptions,
   { directory, environment }: ProcessPlace,
 ): Promise<ExecResult> {
   signal.throwIfAborted();
@@ -26,9 +27,11 @@ export async function runProcess(
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     const stopListening = onAbort(signal, () => giveUp(signal.reason as Error));
+    const stopWatching = onFailure([sinks.stdout, sinks.stderr], giveUp);
 
     function settled(): void {
       stopListening();
+      stopWatching();
       if (typeof stdin === 'object' && !Buffer.isBuffer(stdin)) {
         stdin.removeListener('error', giveUp);
         stdin.unpipe(child.stdin);
@@ -44,8 +47,8 @@ export async function runProcess(
       settled();
       reject(cannotRun(directory, error));
     });
-    child.stdout.on('data', onStdout ?? ((chunk: Buffer) => stdout.push(chunk)));
-    child.stderr.on('data', onStderr ?? ((chunk: Buffer) => stderr.push(chunk)));
+    pour(child.stdout, { sink: sinks.stdout, listener: onStdout, kept: stdout });
+    pour(child.stderr, { sink: sinks.stderr, listener: onStderr, kept: stderr });
     child.once('close', (exitCode, exitSignal) => {
       settled();
       resolve({

@@ -9,6 +9,7 @@ import { download } from './download.ts';
 import { createSemaphore } from './semaphore.ts';
 import { SHELL, createSpareShell } from './spare-shell.ts';
 import type { ShellChannel } from './spare-shell.ts';
+import { onFailure, pour } from './transfer-output.ts';
 import { upload } from './upload.ts';
 
 /** sshd's MaxSessions is 10. */
@@ -182,26 +183,32 @@ function isRefusedSession(error: unknown): boolean {
 /** Feeds a command and collects what it prints, until its channel is closed. */
 async function converse(
   channel: ShellChannel,
-  { signal, stdin, onStdout, onStderr }: ExecOptions,
+  { signal, stdin, onStdout, onStderr, ...sinks }: ExecOptions,
 ): Promise<ExecResult> {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   const end: { exitCode: number | null; exitSignal: string | null } = { exitCode: null, exitSignal: null };
-  channel.on('data', onStdout ?? ((chunk: Buffer) => stdout.push(chunk)));
-  channel.stderr.on('data', onStderr ?? ((chunk: Buffer) => stderr.push(chunk)));
+  pour(channel, { sink: sinks.stdout, listener: onStdout, kept: stdout });
+  pour(channel.stderr, { sink: sinks.stderr, listener: onStderr, kept: stderr });
   channel.once('exit', (code: number | null, name?: string) => {
     end.exitCode = code;
     end.exitSignal = code === null ? (name ?? 'KILL').replace(/^SIG/, '') : null;
   });
   const done = once(channel, 'close', { signal });
+  let stopWatching: (() => void) | undefined;
+  const failure = new Promise<never>((_resolve, reject) => {
+    stopWatching = onFailure([sinks.stdout, sinks.stderr], reject);
+  });
   if (stdin === undefined) channel.end();
   else if (typeof stdin === 'string' || Buffer.isBuffer(stdin)) channel.end(stdin);
   else stdin.pipe(channel);
   channel.resume();
   channel.stderr.resume();
   try {
-    await Promise.race([done, failureOf(stdin)]);
+    await Promise.race([done, failureOf(stdin), failure]);
   } catch (error) {
+    channel.unpipe();
+    channel.stderr.unpipe();
     channel.removeAllListeners('data').resume();
     channel.stderr.removeAllListeners('data').resume();
     channel.close();
@@ -209,6 +216,7 @@ async function converse(
     signal.throwIfAborted();
     throw error;
   } finally {
+    stopWatching?.();
     if (typeof stdin === 'object' && !Buffer.isBuffer(stdin)) stdin.unpipe(channel);
   }
   return { ...end, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) };

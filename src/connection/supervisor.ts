@@ -87,14 +87,17 @@ directories() {
   runs=$HOME/$base work=$HOME/$base/work
 }`;
 
-export const LAUNCH: ShellText = `
+/** Finds what makes a session; without such a program a subshell that is started next leads a process group. */
+export const LEADER: ShellText = `
 leader() {
   for leader in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid /usr/bin/perl /usr/local/bin/perl; do
     [ -x "$leader" ] && return
   done
   leader=
   set -m 2>/dev/null
-}
+}`;
+
+export const LAUNCH: ShellText = `${LEADER}
 begin() {
   [ "$leader" = self ] || identify
   record
