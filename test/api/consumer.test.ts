@@ -1,0 +1,201 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { workspace } from '../cli/command.ts';
+
+const run = promisify(execFile);
+const ROOT = resolve(import.meta.dirname, '../..');
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
+
+const PLAN = `
+version: 1
+name: small
+inputs: { count: { default: 1 }, word: {} }
+levels:
+  - name: only
+    services:
+      web: { count: "{{inputs.count}}", bootstrap: { run: 'echo "port=80" >> "$PLAN_OUTPUT"; echo hello' }, outputs: [port] }
+`;
+
+/** Uses every function of the API, and prints what it finds. */
+const PROGRAM = `
+import {
+  formatProblems, LockedError, machineState, openState, OperationError, PlanError, PlanProblems, select, StateError,
+  statusDocument, UsageError,
+} from 'launch-plan';
+import type { Operation, OperationResult, RunningMachine, Selector, StateSettings } from 'launch-plan';
+
+const settings: StateSettings = { cwd: import.meta.dirname, parallelism: 4, lockTimeout: 1_000, environment: process.env };
+const found: string[] = [];
+await using state = await openState(settings);
+
+const { valid, problems } = await state.validate('plan.yml');
+found.push(\`valid \${valid}\${formatProblems(problems)}\`);
+try {
+  await state.plan('plan.yml');
+} catch (error) {
+  if (!(error instanceof PlanProblems)) throw error;
+  const kinds = [PlanError, UsageError, OperationError, LockedError, StateError].map((kind) => error instanceof kind);
+  found.push(\`problems \${error.problems.length} \${kinds.join(' ')}\`);
+}
+
+const cancel = new AbortController();
+const planned = await state.plan('plan.yml', { inputs: { count: 2, word: 'x' } });
+found.push(\`would \${planned.forecast.differences.map(({ action, machine }) => \`\${action} \${machine}\`).join(', ')}\`);
+const up: Operation<OperationResult> = state.up(planned, { signal: cancel.signal, onEvent: (event, { name }) => {
+  if (event.type === 'fact' && event.fact.type === 'operation-started') found.push(\`began \${name}\`);
+} });
+let facts = 0;
+for await (const event of up) if (event.type === 'fact') facts += 1;
+found.push(\`up \${(await up).outcome} \${facts > 0}\`);
+await state.up('plan.yml', { name: 'small', inputs: ['word=y', 'count=2'], inputFiles: [], adopt: false });
+
+const deployment = await state.deployment();
+found.push(\`deployments \${(await state.deployments()).length} \${(await state.statuses()).map((one) => one.state).join()}\`);
+const current = await deployment.state();
+const machine = current.machines.get('web-0');
+if (machine !== undefined) found.push(\`machine \${machineState(machine)}\`);
+found.push(\`document \${statusDocument(current, { plan: (path) => path, log: (path) => path }).state}\`);
+found.push(\`status \${(await deployment.status({ refresh: false })).state} \${await deployment.isBroken()}\`);
+const { machines } = await deployment.outputs({ of: 'web.port', reveal: false });
+found.push(\`outputs \${machines.map(({ values }) => values['port']).join()}\`);
+let events = 0;
+for await (const { fact } of deployment.events({ after: 0, follow: false })) if (fact.at > 0) events += 1;
+found.push(\`events \${events > facts - 1}\`);
+const files = await deployment.logFiles('web-0', { step: 'bootstrap' });
+for await (const { bytes } of deployment.logs('web-0', { step: 'bootstrap', all: false }))
+  found.push(\`logs \${files.length} \${bytes.toString().trim()}\`);
+
+const selectors: readonly Selector[] = ['web', ['web-0', 'web-1'], { labels: ['index=1'] }, ({ index }) => index === 0];
+found.push(\`select \${selectors.map((selector) => select(selector, current).join('+')).join(' ')}\`);
+const running: RunningMachine[] = [];
+for await (const one of deployment.machines('*', { connectTimeout: 10_000 })) running.push(one);
+const answers = await Promise.all(running.map((one) => one.exec('echo "$0 $(cat)"', { stdin: one.name })));
+found.push(\`exec \${answers.map(({ exitCode, stdout }) => \`\${exitCode} \${stdout.toString().trim().split(' ').at(-1)}\`).join()}\`);
+await running[0]?.upload([{ path: 'a/b', mode: 0o644, bytes: Buffer.from('bytes') }]);
+found.push(\`download \${(await running[0]?.download('a/b'))?.toString()}\`);
+await running[0]?.forward({ port: 1 }, { signal: cancel.signal }).catch((error: unknown) => {
+  found.push(\`forward \${error instanceof OperationError}\`);
+});
+
+found.push(\`verify \${(await deployment.verify({ inputs: { word: 'x' } })).every(({ failure }) => failure === null)}\`);
+found.push(\`repair \${(await deployment.repair({ inputs: { word: 'x' } })).outcome}\`);
+const healing = await deployment.prepareRepair({ inputs: { word: 'x' } });
+const repair = healing.start();
+repair.cancel(new Error('not now'));
+found.push(\`cancelled \${await repair.then(({ outcome }) => outcome, (error: unknown) => (error as Error).message)}\`);
+found.push(\`lock \${(await state.lockHolder('small')) === null} \${(await state.unlock('small', { nonce: 'x' })) === null}\`);
+{
+  await using survey = await state.gc({ plans: ['plan.yml'], olderThan: 0, inputs: { word: 'x' } });
+  found.push(\`gc \${survey.orphans.length} \${survey.removable.length} \${(await survey.remove([])).size}\`);
+}
+const going = await deployment.prepareDown({ purge: true, inputs: { word: 'x' } });
+found.push(\`there \${going.state.machines.size}\`);
+found.push(\`down \${(await deployment.down({ skipTeardown: true })).outcome} \${(await going.start()).worked}\`);
+console.log(found.join('\\n'));
+`;
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'es2023',
+    lib: ['es2023', 'esnext.disposable'],
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noPropertyAccessFromIndexSignature: true,
+    noUnusedLocals: true,
+    verbatimModuleSyntax: true,
+    skipLibCheck: false,
+  },
+  files: ['program.ts', 'types.ts'],
+};
+
+let space: Awaited<ReturnType<typeof workspace>>;
+let index: string;
+
+beforeAll(async () => {
+  index = await readFile(join(ROOT, 'src/index.ts'), 'utf8');
+  space = await workspace({
+    'package.json': JSON.stringify({ name: 'consumer', type: 'module' }),
+    'tsconfig.json': JSON.stringify(TSCONFIG),
+    'program.ts': PROGRAM,
+    'plan.yml': PLAN,
+  });
+  const types = exported(/^export type \{([^}]*)\}/gm);
+  await writeFile(join(space.path, 'types.ts'), `export type { ${types.join(', ')} } from 'launch-plan';\n`);
+  await mkdir(join(space.path, 'node_modules/@types'), { recursive: true });
+  await symlink(ROOT, join(space.path, 'node_modules/launch-plan'));
+  await symlink(join(ROOT, 'node_modules/@types/node'), join(space.path, 'node_modules/@types/node'));
+});
+
+afterAll(() => space[Symbol.asyncDispose]());
+
+/** Names that the package exports by statements of this kind. */
+function exported(statement: RegExp): readonly string[] {
+  return [...index.matchAll(statement)].flatMap(([, names = '']) =>
+    names.split(',').map((name) => name.trim()),
+  );
+}
+
+it('a program in a strict project uses every function of the API, and does what it says', async () => {
+  for (const name of exported(/^export \{([^}]*)\}/gm)) expect(PROGRAM).toMatch(new RegExp(`\\b${name}\\b`));
+  for (const [file, type] of Object.entries({
+    state: 'State',
+    deployment: 'Deployment',
+    machines: 'RunningMachine',
+  })) {
+    const text = await readFile(join(ROOT, `src/api/${file}.ts`), 'utf8');
+    const [, body = ''] = new RegExp(`^export interface ${type} [^{]*\\{\\n(.*?)^\\}`, 'ms').exec(text) ?? [];
+    const methods = [...body.matchAll(/^  (\w+)\(/gm)].map(([, name = '']) => name);
+    expect(methods.length).toBeGreaterThan(3);
+    for (const method of methods) expect(PROGRAM).toMatch(new RegExp(`\\.${method}\\(`));
+  }
+  const checked = await run(process.execPath, [TSC, '-p', '.'], { cwd: space.path }).catch(
+    (error: unknown) => error as { readonly stdout: string },
+  );
+  expect(checked.stdout).toBe('');
+  const { stdout, stderr } = await run(process.execPath, ['program.js'], { cwd: space.path });
+  expect(stderr).toBe('');
+  expect(stdout.trimEnd().split('\n')).toEqual([
+    'valid true',
+    'problems 1 true true false false false',
+    'would launch web-0, launch web-1',
+    'began small',
+    'up succeeded true',
+    'deployments 1 ready',
+    'machine ready',
+    'document ready',
+    'status ready false',
+    'outputs 80,80',
+    'events true',
+    'logs 1 hello',
+    'select web-0+web-1 web-0+web-1 web-1 web-0',
+    'exec 0 web-0,0 web-1',
+    'download bytes',
+    'forward true',
+    'verify true',
+    'repair succeeded',
+    'cancelled not now',
+    'lock true true',
+    'gc 0 0 0',
+    'there 2',
+    'down succeeded false',
+  ]);
+});
+
+it('the package says nothing of its own, and loads nothing heavy before it is used', async () => {
+  const heavy = /ssh2|better-sqlite3|handlebars|ajv|dockerode/;
+  const program = `
+    import { createRequire } from 'node:module';
+    await import('launch-plan');
+    console.log(JSON.stringify(Object.keys(createRequire(import.meta.url).cache)));
+  `;
+  await writeFile(join(space.path, 'load.mjs'), program);
+  const { stdout, stderr } = await run(process.execPath, ['load.mjs'], { cwd: space.path });
+  expect(stderr).toBe('');
+  expect((JSON.parse(stdout) as readonly string[]).filter((path) => heavy.test(path))).toEqual([]);
+});
