@@ -1,7 +1,9 @@
 import { UsageError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { ProviderError } from '../providers/provider.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
 import { providersOf } from '../state/deployment-state.ts';
+import { leaversNamed } from './departures.ts';
 import type { DownRequest, OperationResult, Wiring } from './operation.ts';
 import type { Running } from './run-operation.ts';
 import { prepareTeardowns } from './prepare.ts';
@@ -9,12 +11,12 @@ import { runOperation } from './run-operation.ts';
 import { tagsOf } from './tags.ts';
 
 /**
- * Tears a deployment down, levels in reverse order; goes on whatever fails. Rejects with `LockedError`, `StateError`,
+ * Tears a deployment down, or some of its machines, levels in reverse order; goes on whatever fails. Rejects with `LockedError`, `StateError`,
  * or `UsageError` for an unknown deployment.
  */
 export async function down(
   wiring: Wiring,
-  { deployment, plan, skipTeardown, readPlan }: DownRequest,
+  { deployment, plan, skipTeardown, only, readPlan }: DownRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'down' } as const;
@@ -25,24 +27,39 @@ export async function down(
   return await runOperation(
     wiring,
     { kind: 'down', state, plan: known, readPlan, skipTeardown, signal },
-    (running) => bringDown(running, skipTeardown ? null : known),
+    (running) =>
+      bringDown(running, {
+        torn: skipTeardown ? null : known,
+        only: only === undefined ? undefined : leaversNamed(only, state),
+      }),
   );
 }
 
 /** `torn`: the plan by which machines are torn down; null: they are not. */
-async function bringDown(running: Running, torn: Plan | null) {
+async function bringDown(
+  running: Running,
+  { torn, only }: { readonly torn: Plan | null; readonly only: ReadonlySet<string> | undefined },
+) {
   const { journal, providers, signal } = running;
   const { state } = journal;
-  const goal = { kind: 'down' } as const;
+  const goal = { kind: 'down', only } as const;
   const isRecordOnly = state.instances.size === 0 && state.batches.size === 0 && state.scopes.size === 0;
-  const worked = !isRecordOnly || running.hasWork(goal);
+  const worked = (only === undefined && !isRecordOnly) || running.hasWork(goal);
+  if (only !== undefined && !worked) return { succeeded: areGone(state, only), worked };
   await providers.open(new Set([...state.scopes.keys(), ...providersOf(state)]));
   if (torn !== null) await prepareTeardowns(running, torn);
   await running.converge(goal);
   if (signal.aborted) return { succeeded: false, worked };
-  const areReleased = await release(running);
-  const areGone = [...state.machines.values()].every(({ stage }) => stage === 'gone');
-  return { succeeded: areGone && areReleased && running.setbacks() === 0, worked };
+  // What providers made is for machines that stay, too, and for those that come back.
+  const isLast = state.instances.size === 0 && state.batches.size === 0;
+  const areReleased = only !== undefined && !isLast ? true : await release(running);
+  return { succeeded: areGone(state, only) && areReleased && running.setbacks() === 0, worked };
+}
+
+function areGone({ machines }: DeploymentState, only: ReadonlySet<string> | undefined): boolean {
+  for (const { name, stage } of machines.values())
+    if (stage !== 'gone' && (only === undefined || only.has(name))) return false;
+  return true;
 }
 
 /** Has providers remove what they made for the deployment, where no machine of it is left. */

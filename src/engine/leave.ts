@@ -1,13 +1,13 @@
 import type { Machine } from '../machine.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { LeavingTally } from '../state/tally.ts';
-import { guestsOf, isPresent, leavingGroup, needsTeardown } from '../state/tally.ts';
+import { guestsOf, isPresent, leavingGroup, leavingTallies, needsTeardown } from '../state/tally.ts';
 import type { Reconciliation, Situation } from './situation.ts';
 import { terminations } from './situation.ts';
 import { batchSubject, machineSubject } from './step.ts';
 
-/** Which machines go: all of them, or those that the plan does not ask for any more. */
-export type Leavers = 'all' | 'unwanted';
+/** Which machines go: all of them, those that the plan does not ask for any more, or those of these names. */
+export type Leavers = 'all' | 'unwanted' | ReadonlySet<string>;
 
 /**
  * The way down: batches without an answer are looked up and not launched; then the highest level that has leavers
@@ -17,7 +17,10 @@ export function leave(who: Leavers, situation: Situation, out: Reconciliation): 
   const { state, busy } = situation;
   for (const batch of state.batches.values()) {
     const machines = batch.machines.map(({ name }) => state.machines.get(name));
-    if (!machines.every((machine) => machine === undefined || isLeaver(machine, who))) continue;
+    const isConcerned = (machine: Machine | undefined): boolean =>
+      machine === undefined || isLeaver(machine, who);
+    // Whoever else is in a batch with machines that are named is not launched with them any more.
+    if (!(typeof who === 'string' ? machines.every(isConcerned) : machines.some(isConcerned))) continue;
     const isGivenUp = machines.every((machine) => machine?.gaveUp === true);
     if (!isGivenUp && !busy.has(batchSubject(batch.number)))
       out.start.push({ kind: 'find', batch: batch.number });
@@ -32,23 +35,35 @@ export function haveLeft(who: Leavers, state: DeploymentState): boolean {
 }
 
 function isLeaver(machine: Machine, who: Leavers): boolean {
+  if (typeof who !== 'string') return who.has(machine.name);
   return who === 'all' || !machine.wanted;
 }
 
 function talliesOf(who: Leavers, state: DeploymentState): ReadonlyMap<string, LeavingTally> {
+  if (typeof who !== 'string') return leavingTallies(machinesNamed(who, state));
   return who === 'all' ? state.tallies.leaving : state.tallies.unwanted;
 }
 
-/** The group that leaves next: those of levels that the plan no longer has, then the plan's in reverse order. */
+/** The group that leaves next. */
 function highestLevel(who: Leavers, state: DeploymentState): string | undefined {
   const tallies = talliesOf(who, state);
-  const order = (state.plan?.levels ?? []).flatMap(({ name }) => [name, guestsOf(name)]).reverse();
+  return inLeavingOrder(tallies.keys(), state).find((name) => (tallies.get(name)?.present ?? 0) > 0);
+}
+
+/** Groups as they leave: those of levels that the plan no longer has, then the plan's in reverse order. */
+export function inLeavingOrder(groups: Iterable<string>, { plan }: DeploymentState): readonly string[] {
+  const order = (plan?.levels ?? []).flatMap(({ name }) => [name, guestsOf(name)]).reverse();
   const known = new Set(order);
   const isGuests = (group: string): number => (group.endsWith(guestsOf('')) ? 0 : 1);
-  const removed = [...tallies.keys()]
-    .filter((group) => !known.has(group))
-    .sort((a, b) => isGuests(a) - isGuests(b));
-  return [...removed, ...order].find((name) => (tallies.get(name)?.present ?? 0) > 0);
+  const removed = [...groups].filter((group) => !known.has(group)).sort((a, b) => isGuests(a) - isGuests(b));
+  return [...removed, ...order];
+}
+
+function* machinesNamed(names: ReadonlySet<string>, state: DeploymentState): Iterable<Machine> {
+  for (const name of names) {
+    const machine = state.machines.get(name);
+    if (machine !== undefined) yield machine;
+  }
 }
 
 function descend(level: string, who: Leavers, situation: Situation, out: Reconciliation): void {
@@ -93,6 +108,7 @@ function leaversToLookAt(level: string, who: Leavers, { state, look }: Situation
 }
 
 function* leaversOf(level: string, who: Leavers, state: DeploymentState): Iterable<Machine> {
-  for (const machine of state.machines.values())
+  const machines = typeof who === 'string' ? state.machines.values() : machinesNamed(who, state);
+  for (const machine of machines)
     if (leavingGroup(machine) === level && isLeaver(machine, who)) yield machine;
 }

@@ -94,6 +94,8 @@ export interface DownRequest {
   /** The recorded plan; null with `skipTeardown`, when it cannot be read any more. */
   readonly plan: Plan | null;
   readonly skipTeardown: boolean;
+  /** Names of the machines that go, with those that share them; absent: all of them. */
+  readonly only?: readonly string[] | undefined;
   readonly readPlan: PlanReader;
 }
 

@@ -1,6 +1,10 @@
 import { UsageError } from '../errors.ts';
+import type { FactBody } from '../fact.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
 import { applyOverrides } from './overrides.ts';
 import type { OperationResult, RepairRequest, Wiring } from './operation.ts';
+import { planRecord } from './plan-record.ts';
 import { runOperation } from './run-operation.ts';
 import { bringUp } from './up.ts';
 
@@ -22,5 +26,17 @@ export async function repair(
   if (state === null) throw new UsageError(`There is no deployment "${kept.deployment}"`);
   const plan = applyOverrides(kept, state.overrides);
   const start = { kind: 'repair', state, plan, readPlan, skipTeardown: false, signal } as const;
-  return await runOperation(wiring, start, (running) => bringUp(running, plan));
+  return await runOperation(wiring, start, async (running) => {
+    await running.journal.commit(endedAlone(state, plan));
+    return await bringUp(running, plan);
+  });
+}
+
+/** Machines that were ended while others stay are asked for again; a deployment that is down stays so. */
+function endedAlone({ plan: kept, machines }: DeploymentState, plan: Plan): readonly FactBody[] {
+  const wanted = [...machines.values()].filter((machine) => machine.wanted);
+  const isPartial =
+    wanted.some(({ stage }) => stage === 'gone') && wanted.some(({ stage }) => stage !== 'gone');
+  if (kept === null || !isPartial) return [];
+  return [{ type: 'plan-recorded', plan: { ...planRecord(plan, kept.archive), inputs: kept.inputs } }];
 }

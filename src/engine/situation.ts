@@ -4,9 +4,14 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Revision } from './revision.ts';
 import type { Decision, Step } from './step.ts';
 import { instanceSubject } from './step.ts';
+import type { TendGoal } from './tend-goal.ts';
 
 /** What an operation wants of the deployment. */
-export type Goal = { readonly kind: 'up'; readonly plan: Plan } | { readonly kind: 'down' };
+export type Goal =
+  | { readonly kind: 'up'; readonly plan: Plan }
+  | TendGoal
+  /** `only`: the names of the machines that go; absent: all of them. */
+  | { readonly kind: 'down'; readonly only?: ReadonlySet<string> | undefined };
 
 /** The part of the state that changed since the last look. */
 export type Look =

@@ -78,15 +78,18 @@ export interface StatusPaths {
 /** Everything that is known of a deployment, as status shows it. */
 export function statusDocument(state: DeploymentState, paths: StatusPaths): StatusDocument {
   const { operation, plan } = state;
-  const ended = operation === null || operation.endedAt !== null;
-  const levels = levelStatuses(state, ended, paths);
+  const when = {
+    ended: operation === null || operation.endedAt !== null,
+    leaving: operation?.kind === 'down' && operation.outcome !== 'succeeded',
+  };
+  const levels = levelStatuses(state, when, paths);
   const counted = levels.filter((level) => level.services.some(isCounted));
   const emptied = counted.length === 0 && operation?.kind === 'down' && operation.outcome === 'succeeded';
   return {
     format: 1,
     deployment: state.name,
     plan: plan === null ? null : paths.plan(plan.path),
-    state: plan === null ? 'pending' : emptied ? 'terminated' : combine(counted, ended),
+    state: plan === null ? 'pending' : emptied ? 'terminated' : combine(counted, when),
     operation:
       operation === null
         ? null
@@ -101,7 +104,9 @@ export function statusDocument(state: DeploymentState, paths: StatusPaths): Stat
   };
 }
 
-function levelStatuses(state: DeploymentState, ended: boolean, paths: StatusPaths): LevelStatus[] {
+type When = Parameters<typeof combinedState>[1];
+
+function levelStatuses(state: DeploymentState, when: When, paths: StatusPaths): LevelStatus[] {
   const shown = machinesByLevel(state);
   const planned = state.plan?.levels ?? [];
   const names = new Set([...planned.map(({ name }) => name), ...shown.keys()]);
@@ -113,7 +118,7 @@ function levelStatuses(state: DeploymentState, ended: boolean, paths: StatusPath
     const services = [...records, ...unwanted.map(unwantedService)].map((record) =>
       serviceStatus(record, machines.get(record.name) ?? [], paths),
     );
-    return { name, state: combine(services.filter(isCounted), ended), services };
+    return { name, state: combine(services.filter(isCounted), when), services };
   });
 }
 
@@ -186,10 +191,10 @@ function isCounted(service: ServiceStatus): boolean {
   return service.machines.length > 0;
 }
 
-function combine(parts: readonly { readonly state: GroupState }[], ended: boolean): GroupState {
+function combine(parts: readonly { readonly state: GroupState }[], when: When): GroupState {
   return combinedState(
     parts.map((part) => part.state),
-    { ended },
+    when,
   );
 }
 

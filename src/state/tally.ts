@@ -152,6 +152,13 @@ function countLeaving(tallies: Tallies, machine: Machine | undefined, by: 1 | -1
   if (!machine.wanted) countLeaver(tallies.unwanted, machine, by);
 }
 
+/** The way down of these machines alone. */
+export function leavingTallies(machines: Iterable<Machine>): ReadonlyMap<string, LeavingTally> {
+  const tallies = new Map<string, LeavingTally>();
+  for (const machine of machines) if (isPresent(machine)) countLeaver(tallies, machine, 1);
+  return tallies;
+}
+
 function countLeaver(tallies: Map<string, LeavingTally>, machine: Machine, by: 1 | -1): void {
   const group = leavingGroup(machine);
   let tally = tallies.get(group);

@@ -57,7 +57,7 @@ describe('serviceState()', () => {
     // else
     ['s', 1, 1, 'stopped'],
     ['rs', 2, 2, 'stopped'],
-    ['gr', 2, 2, 'stopped'],
+    ['gr', 2, 2, 'degraded'],
     // count 0
     ['', 0, 0, 'ready'],
   ])('is, for machines "%s" of %i to %i, %4$s', (machines, min, max, expected) => {

@@ -165,6 +165,7 @@ describe('statusDocument()', () => {
               count: 1,
               min: 1,
               ready: 1,
+              override: null,
               state: 'ready',
               machines: [
                 {

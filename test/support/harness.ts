@@ -46,7 +46,7 @@ export interface Harness extends AsyncDisposable {
   file(path: string, text: string): Promise<void>;
   up(plan: Plan, signal?: AbortSignal): Promise<OperationResult>;
   repair(plan: Plan): Promise<OperationResult>;
-  down(plan: Plan, options?: { readonly skipTeardown?: boolean }): Promise<OperationResult>;
+  down(plan: Plan, options?: { readonly skipTeardown?: boolean; readonly only?: readonly string[] }): Promise<OperationResult>;
   /** The plan that the deployment was last brought to; null: none. */
   /** `plan`: as it is kept. */
   scale(plan: Plan, ...changes: readonly ScaleChange[]): Promise<OperationResult>;
@@ -159,10 +159,10 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       ),
     up: (plan, signal = new AbortController().signal) =>
       up(wiring, { plan, adopt: false, readPlan: recorded(plan.deployment) }, { signal }),
-    down: (plan, { skipTeardown = false } = {}) =>
+    down: (plan, { skipTeardown = false, only } = {}) =>
       down(
         wiring,
-        { deployment: plan.deployment, plan, skipTeardown, readPlan: recorded(plan.deployment) },
+        { deployment: plan.deployment, plan, skipTeardown, only, readPlan: recorded(plan.deployment) },
         { signal: new AbortController().signal },
       ),
     async recorded(deployment) {
