@@ -112,6 +112,7 @@ export const MACHINE_STATES = [
   'verifying',
   'ready',
   'failed',
+  'stopping',
   'stopped',
   'lost',
   'terminating',
@@ -127,6 +128,7 @@ export type MachineState = (typeof MACHINE_STATES)[number];
  *     none → requested → launched → running → connected → bootstrapped → ready
  *       ↑        rebooting → launched; any of these → replacing               any of these → leaving → gone
  *       └───────────────────────────────────┘
+ *                any of these → stopping → stopped → launched
  */
 export type Stage =
   | 'none' // recorded, nothing asked of a provider
@@ -136,6 +138,8 @@ export type Stage =
   | 'connected' // a no-op over the connection succeeded
   | 'bootstrapped'
   | 'ready'
+  | 'stopping' // its provider is to be asked to stop it, after its teardown where that is to run
+  | 'stopped' // its provider said that it is off; what it holds is kept
   | 'rebooting' // its provider is to be asked for a reboot
   | 'replacing' // its instance is to be replaced: teardown is due, then the name is free for another launch
   | 'leaving' // teardown is over, termination was asked for
@@ -203,6 +207,8 @@ export interface Machine {
   readonly under: PlanSource | null;
   /** Teardown is over in this generation: succeeded, failed for good or skipped. */
   readonly tornDown: boolean;
+  /** Tries of its teardown that were for a stop, which say nothing of its end; absent: none. */
+  readonly spentTeardowns?: number;
   /** Epoch milliseconds. */
   readonly updatedAt: number;
 }

@@ -33,6 +33,11 @@ export function factsOf(decision: Decision, context: PlanContext): readonly Fact
       const { generation } = machineOf(journal, machine);
       return [{ type: 'machine-revised', machine, generation, to, cause }];
     }
+    case 'halt':
+      return decision.machines.map((name) => {
+        const { generation } = machineOf(journal, name);
+        return { type: 'machine-stopped', machine: name, generation };
+      });
     case 'condemn': {
       const { name, generation, cause } = machineOf(journal, decision.machine);
       return [

@@ -84,6 +84,7 @@ export function createNotes(options: NotesOptions): Notes {
         for (const machine of decision.machines.map(machineNamed))
           if (machine !== undefined) noteEnd(machine);
         return;
+      case 'halt':
       case 'drop':
       case 'give-up':
         return;
@@ -158,6 +159,7 @@ export function createNotes(options: NotesOptions): Notes {
       case 'connect':
       case 'bootstrap':
       case 'verify':
+      case 'stop':
       case 'reboot':
         goesOn(step.machine);
         return;

@@ -49,6 +49,10 @@ export function pretend(
         },
       ];
     }
+    case 'stop': {
+      const { name, generation } = machineOf(journal, step.machine);
+      return [{ type: 'machine-stopped', machine: name, generation }];
+    }
     case 'reboot': {
       const { name, generation, cause } = machineOf(journal, step.machine);
       return [

@@ -141,7 +141,9 @@ export function next(machine: Machine, service: Service, situation: Situation, o
       return;
     case 'stopping':
     case 'stopped':
-      if (mayBegin(machine, service, situation, out)) out.decide.push({ kind: 'revise', revision: startAgain(machine) });
+      if (situation.revisions.pending.get(machine.service)?.get(name)?.to === 'replace') return;
+      if (mayBegin(machine, service, situation, out))
+        out.decide.push({ kind: 'revise', revision: startAgain(machine) });
       return;
     case 'none':
     case 'ready':

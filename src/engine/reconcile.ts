@@ -1,4 +1,5 @@
 import { reconcileDown } from './reconcile-down.ts';
+import { reconcileTend } from './reconcile-tend.ts';
 import { reconcileUp } from './reconcile-up.ts';
 import type { Goal, Reconciliation, Situation } from './situation.ts';
 
@@ -10,7 +11,9 @@ export function reconcile(goal: Goal, situation: Situation): Reconciliation {
   switch (goal.kind) {
     case 'up':
       return reconcileUp(goal.plan, situation);
+    case 'tend':
+      return reconcileTend(goal, situation);
     case 'down':
-      return reconcileDown(situation);
+      return reconcileDown(situation, goal.only);
   }
 }

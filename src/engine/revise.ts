@@ -3,6 +3,7 @@ import { machineName } from '../machine.ts';
 import type { Service } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { allReached } from '../state/tally.ts';
+import type { Revision } from './revision.ts';
 import type { Reconciliation, Situation } from './situation.ts';
 import { machineSubject } from './step.ts';
 
@@ -45,11 +46,18 @@ export function revise(service: Service, situation: Situation, out: Reconciliati
   }
   const tally = state.tallies.services.get(service.name);
   if (pending === undefined || tally === undefined) return;
-  const unavailable = tally.max - tally.ready;
-  const hasFailed = tally.settled > tally.ready;
+  const isReady = ({ machine }: Revision): boolean => state.machines.get(machine)?.stage === 'ready';
+  // A machine that is out of order already has its turn first, and is counted when that begins.
+  const broken = [...pending.values()].filter((revision) => !isReady(revision));
+  const givenUp = broken.filter(({ machine }) => state.machines.get(machine)?.gaveUp === true);
+  const unavailable = tally.max - tally.ready - broken.length;
+  const hasFailed = tally.settled - givenUp.length > tally.ready;
   let room = service.update === null ? Infinity : hasFailed ? 0 : service.update.maxUnavailable - unavailable;
-  for (const revision of pending.values()) {
-    if (situation.busy.has(machineSubject(revision.machine))) continue;
+  for (const revision of [...broken, ...[...pending.values()].filter(isReady)]) {
+    if (situation.busy.has(machineSubject(revision.machine))) {
+      if (!isReady(revision)) room -= 1;
+      continue;
+    }
     if (revision.to === 'label') {
       out.start.push({ kind: 'label', machine: revision.machine });
     } else if (room > 0) {

@@ -9,6 +9,8 @@ export interface RevisionBook extends Revisions {
   note(service: string, revisions: readonly Revision[]): void;
   /** A machine's revision begins. */
   take(service: string, machine: string): void;
+  /** What waits for its turn is not done any more. */
+  abandon(): void;
   /** A machine of this service got another instance: what others were told of it may be stale. */
   replaced(service: string): void;
 }
@@ -47,9 +49,15 @@ export function createRevisionBook(plan: Plan): RevisionBook {
     take(service, machine) {
       const waiting = pending.get(service);
       const taken = waiting?.get(machine);
+      // What goes back for another reason may differ in what could not be told before.
+      if (taken === undefined) checkAgain(service);
       if (taken?.to === 'label') labelled.set(machine, taken.cause);
       waiting?.delete(machine);
       if (waiting?.size === 0) pending.delete(service);
+    },
+    abandon() {
+      pending.clear();
+      recheck.clear();
     },
     replaced(service) {
       for (const { name, peers, colocate } of services)

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { OperationKind, Outcome } from '../fact.ts';
+import type { FactBody, OperationKind, Outcome } from '../fact.ts';
 import type { Machine } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
@@ -11,6 +11,7 @@ import type { OperationResult, Wiring } from './operation.ts';
 import { createContexts } from './contexts.ts';
 import { createDesired } from './desired.ts';
 import { createHealer } from './heal.ts';
+import type { RevisionBook } from './revision-book.ts';
 import { createRevisionBook } from './revision-book.ts';
 import type { Revision } from './revision.ts';
 import { revisionOf } from './revision.ts';
@@ -34,6 +35,8 @@ export interface Running {
   readonly setbacks: () => number;
   /** True when every machine was compared with the plan and is as it says. */
   isRevised(): boolean;
+  /** These are done when it is their turn, beside what the plan makes necessary. */
+  demand(revisions: readonly Revision[]): void;
   /** True when there is a step that may start now. */
   hasWork(goal: Goal): boolean;
   converge(goal: Goal): Promise<void>;
@@ -47,6 +50,8 @@ export interface OperationStart {
   readonly readPlan: PlanReader;
   readonly skipTeardown: boolean;
   readonly signal: AbortSignal;
+  /** Shown the facts in which a step ended, or that were decided on, and answers those that are recorded. */
+  readonly after?: (facts: readonly FactBody[], revisions: RevisionBook) => readonly FactBody[];
 }
 
 /**
@@ -55,7 +60,7 @@ export interface OperationStart {
  */
 export async function runOperation(
   wiring: Wiring,
-  { kind, state, plan, readPlan, skipTeardown, signal }: OperationStart,
+  { kind, state, plan, readPlan, skipTeardown, signal, after = (facts) => facts }: OperationStart,
   work: (running: Running) => Promise<{ readonly succeeded: boolean; readonly worked: boolean }>,
 ): Promise<OperationResult> {
   setMaxListeners(0, signal);
@@ -91,7 +96,7 @@ export async function runOperation(
   });
   const context = contexts.main;
   const hasTeardown = (machine: Machine): boolean =>
-    !skipTeardown && contexts.serviceOf(machine)?.teardown != null;
+    !skipTeardown && machine.stage !== 'stopped' && contexts.serviceOf(machine)?.teardown != null;
   const desired = createDesired(context);
   const isDoubted = ({ service }: Machine): boolean => kind === 'repair' && revisions.unseen.has(service);
   const revise = (machine: Machine): Revision | null => {
@@ -124,6 +129,14 @@ export async function runOperation(
         for (const one of seen) revisions.note(one.service, one.revisions);
       }
     },
+    demand(demanded) {
+      const serviceOf = ({ machine }: Revision): string => state.machines.get(machine)?.service ?? '';
+      for (const service of new Set(demanded.map(serviceOf)))
+        revisions.note(
+          service,
+          demanded.filter((revision) => serviceOf(revision) === service),
+        );
+    },
     isRevised: () => revisions.unseen.size + revisions.pending.size + revisions.recheck.size === 0,
     async converge(goal) {
       await converge({
@@ -133,14 +146,25 @@ export async function runOperation(
         signal,
         situation: { batchLimit: (provider) => providers.get(provider).batchLimit, hasTeardown, revise },
         revisions,
-        decide: (decision) => factsOf(decision, context),
+        decide(decision) {
+          if (decision.kind === 'skip' && decision.step === 'teardown') tellOfStopped(decision.machines);
+          return after(factsOf(decision, context), revisions);
+        },
         async perform(step, cancel) {
           const facts = await perform(step, contexts.of(step), cancel);
-          return healer === null ? facts : healer.after(facts);
+          return after(healer === null ? facts : healer.after(facts), revisions);
         },
       });
     },
   };
+
+  function tellOfStopped(names: readonly string[]): void {
+    for (const machine of names.flatMap((name) => state.machines.get(name) ?? [])) {
+      if (skipTeardown || machine.stage !== 'stopped' || contexts.serviceOf(machine)?.teardown == null)
+        continue;
+      context.tell({ type: 'warning', message: `Machine "${machine.name}" is not torn down: it is stopped` });
+    }
+  }
 
   let outcome: Outcome = 'failed';
   try {

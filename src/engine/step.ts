@@ -20,6 +20,7 @@ export type Step =
   | { readonly kind: 'bootstrap'; readonly machine: string }
   | { readonly kind: 'verify'; readonly machine: string }
   | { readonly kind: 'teardown'; readonly machine: string }
+  | { readonly kind: 'stop'; readonly machine: string }
   | { readonly kind: 'reboot'; readonly machine: string }
   /** Gives the machine the labels of the plan at its provider. */
   | { readonly kind: 'label'; readonly machine: string }
@@ -36,6 +37,8 @@ export type Decision =
     }
   /** A machine goes back to an earlier stage, where a step is due that makes it as the plan says. */
   | { readonly kind: 'revise'; readonly revision: Revision }
+  /** These share machines that are stopped. */
+  | { readonly kind: 'halt'; readonly machines: readonly string[] }
   /** The instance of a machine that is to be replaced goes; its name is free. */
   | { readonly kind: 'condemn'; readonly machine: string }
   /** These machines are to be terminated. */
@@ -60,6 +63,7 @@ export function subjectsOf(step: Step): readonly string[] {
     case 'bootstrap':
     case 'verify':
     case 'teardown':
+    case 'stop':
     case 'reboot':
     case 'label':
       return [machineSubject(step.machine)];

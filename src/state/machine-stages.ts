@@ -39,6 +39,7 @@ export const UNLAUNCHED = {
   made: { launch: null, labels: null, ssh: null, bootstrap: null, verify: null },
   cause: null,
   tornDown: false,
+  spentTeardowns: 0,
 } as const satisfies Partial<Machine>;
 
 /** Labels that were recorded; of those that an older version gave to a machine, only the keys are known. */
@@ -106,18 +107,76 @@ export function succeed(
 export function revise(machine: Machine, { to, cause }: Extract<Fact, { type: 'machine-revised' }>): Machine {
   const base = { ...machine, cause, running: null, failure: null, gaveUp: false, retryAt: null };
   switch (to) {
+    case 'stop':
+      // What is ready again at once if its provider does not stop it is told by its verify.
+      return {
+        ...base,
+        stage: 'stopping',
+        made: isVerified(machine) ? machine.made : { ...machine.made, verify: null },
+      };
     case 'replace':
-      return { ...base, stage: 'replacing' };
+      // On what is off nothing can be torn down.
+      return { ...base, stage: 'replacing', tornDown: base.tornDown || machine.stage === 'stopped' };
     case 'reboot':
       return { ...base, stage: 'rebooting' };
     case 'connect':
     case 'look':
-      return { ...base, stage: 'launched' };
+      return { ...afterTeardown(base), stage: 'launched' };
     case 'bootstrap':
       return { ...base, stage: 'connected', made: { ...machine.made, bootstrap: null, verify: null } };
     case 'verify':
       return { ...base, stage: 'bootstrapped', made: { ...machine.made, verify: null } };
   }
+}
+
+/** What it was asked to stop as, where it was not asked before: a machine that its verify had passed. */
+function isVerified({ stage }: Machine): boolean {
+  return stage === 'ready' || stage === 'stopping';
+}
+
+/** The provider said that the machine is off. */
+export function halted(machine: Machine): Machine {
+  const { failure } = machine;
+  return {
+    ...afterTeardown(machine),
+    stage: 'stopped',
+    running: null,
+    cause: null,
+    failure: failure?.step === 'teardown' ? failure : null,
+    gaveUp: false,
+    retryAt: null,
+  };
+}
+
+/** A machine whose provider refuses to stop it is what it was, where nothing was done on it before. */
+export function unhalted(machine: Machine, failed: StepFailure): Machine {
+  const wasReady = machine.stage === 'stopping' && machine.made.verify !== null && !isTornDown(machine);
+  if (!wasReady || failed.failure.reason !== 'refused') return { ...machine, running: null, ...failed };
+  return {
+    ...machine,
+    stage: 'ready',
+    running: null,
+    cause: null,
+    failure: null,
+    gaveUp: false,
+    retryAt: null,
+  };
+}
+
+/** A teardown that began for a stop leaves nothing of the bootstrap that can be relied on. */
+function afterTeardown(machine: Machine): Machine {
+  if (!isTornDown(machine)) return machine;
+  return {
+    ...machine,
+    under: machine.tornDown ? null : machine.under,
+    tornDown: false,
+    spentTeardowns: machine.attempts.teardown ?? 0,
+    made: { ...machine.made, bootstrap: null, verify: null },
+  };
+}
+
+function isTornDown({ tornDown, attempts, spentTeardowns = 0 }: Machine): boolean {
+  return tornDown || (attempts.teardown ?? 0) > spentTeardowns;
 }
 
 /** `attempts` up to this one, and `tries` with what that adds: an attempt that was counted when it began adds none. */

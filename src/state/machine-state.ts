@@ -4,6 +4,7 @@ import type { Machine, MachineState } from '../machine.ts';
 export function machineState(machine: Machine): MachineState {
   if (machine.stage === 'gone') return 'terminated';
   if (machine.gaveUp) return machine.failure?.reason === 'lost' ? 'lost' : 'failed';
+  if (machine.stage === 'stopping' || machine.stage === 'stopped') return machine.stage;
   if (machine.running?.step === 'teardown' || machine.tornDown) return 'terminating';
   switch (machine.stage) {
     case 'none':

@@ -149,7 +149,7 @@ class Simulation {
     this.isFirstLook = true;
     const operation = {
       id,
-      kind: goal.kind,
+      kind: goal.kind === 'tend' ? goal.verb : goal.kind,
       owner: 'o',
       planDigest: 'd',
       startedAt: 0,
@@ -332,11 +332,7 @@ class Simulation {
     }
   }
 
-  private failed(
-    machine: string,
-    step: StepKind,
-    gaveUp: boolean,
-  ): FactBody {
+  private failed(machine: string, step: StepKind, gaveUp: boolean): FactBody {
     const failed = { failure: failure(step), gaveUp, retryAt: null };
     return {
       type: 'step-failed',

@@ -220,18 +220,27 @@ function aboutMachine(machine: Machine, choice: number): readonly FactBody[] {
         ...ways,
         { type: 'machine-revised', machine: name, generation, to: 'connect', cause: 'rebooted' },
       ];
+    case 'stopping':
+      return [...ways, { type: 'machine-stopped', machine: name, generation }, fails('stop')];
+    case 'stopped':
+      return [
+        ...ways,
+        { type: 'machine-revised', machine: name, generation, to: 'look', cause: 'it is stopped' },
+      ];
     case 'replacing':
       return [...ways, { type: 'instance-condemned', machine: name, generation, cause: 'its image changed' }];
     case 'ready':
       return [
         ...ways,
-        ...(['replace', 'reboot', 'look', 'connect', 'bootstrap', 'verify'] as const).map((to): FactBody => ({
-          type: 'machine-revised',
-          machine: name,
-          generation,
-          to,
-          cause: 'env A changed',
-        })),
+        ...(['replace', 'stop', 'reboot', 'look', 'connect', 'bootstrap', 'verify'] as const).map(
+          (to): FactBody => ({
+            type: 'machine-revised',
+            machine: name,
+            generation,
+            to,
+            cause: 'env A changed',
+          }),
+        ),
         { type: 'machine-labelled', machine: name, generation, made: { tier: 'x' }, labels: { tier: 'x' } },
         { type: 'machine-labelled', machine: name, generation, made: { tier: 'y', zone: 'y' } },
       ];

@@ -173,6 +173,8 @@ function mortalProvider(provider: Provider, { act }: Mortality): Provider {
     launch: (batch, cancel) => act('cloud launch', () => provider.launch(batch, cancel)),
     describe: (ids, cancel) => act('cloud describe', () => provider.describe(ids, cancel)),
     terminate: (ids, cancel) => act('cloud terminate', () => provider.terminate(ids, cancel)),
+    stop: (ids, cancel) => act('cloud stop', () => provider.stop(ids, cancel)),
+    start: (ids, cancel) => act('cloud start', () => provider.start(ids, cancel)),
     reboot: (ids, cancel) => act('cloud reboot', () => provider.reboot(ids, cancel)),
     list: (tags, cancel) => act('cloud list', () => provider.list(tags, cancel)),
   };

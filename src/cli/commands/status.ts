@@ -138,6 +138,7 @@ function coloured(state: GroupState | MachineState, style: Style): string {
     case 'connecting':
     case 'bootstrapping':
     case 'verifying':
+    case 'stopping':
     case 'terminating':
       return style.busy(state);
     default:

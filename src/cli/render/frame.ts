@@ -141,6 +141,7 @@ function symbol(state: GroupState | MachineState, style: Style): string {
     case 'connecting':
     case 'bootstrapping':
     case 'verifying':
+    case 'stopping':
     case 'terminating':
       return style.busy('●');
     default:

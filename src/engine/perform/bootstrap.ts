@@ -86,7 +86,12 @@ async function runScript(work: Work, context: PerformContext, cancel: Cancel): P
   const files = filesOf(service, scope);
   await started(work, context);
   const nameOf = (n: number): string => `${machine.generation}-bootstrap-${n}`;
-  const stopFirst = attempt > 1 ? [nameOf(attempt - 1)] : [];
+  const teardowns = machine.attempts.teardown ?? 0;
+  const stopFirst = [
+    ...(attempt > 1 ? [nameOf(attempt - 1)] : []),
+    // Of a stop that was given up.
+    ...(teardowns > 0 ? [`${machine.generation}-teardown-${teardowns}`] : []),
+  ];
   const run = { ...input, name: nameOf(attempt), files, outputs: true, stopFirst };
   const supervised = {
     step: 'bootstrap',

@@ -14,6 +14,7 @@ import { failureOf, machineOf } from './context.ts';
 import { find, launch } from './launch.ts';
 import { label } from './label.ts';
 import { reboot } from './reboot.ts';
+import { stop } from './stop.ts';
 import { request } from './request.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
 import { teardown } from './teardown.ts';
@@ -49,6 +50,8 @@ export async function perform(
       return guarded('verify', step.machine, verify, context, cancel);
     case 'teardown':
       return guarded('teardown', step.machine, teardown, context, cancel);
+    case 'stop':
+      return guarded('stop', step.machine, stop, context, cancel);
     case 'reboot':
       return guarded('launch', step.machine, reboot, context, cancel);
     case 'label':

@@ -3,6 +3,7 @@ import type { FactBody } from '../../fact.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { power } from './power.ts';
+import { haveLookedAt } from './use-connection.ts';
 
 /** Has the provider reboot a machine, which then has to be reached anew. */
 export async function reboot(
@@ -18,7 +19,8 @@ export async function reboot(
   const { timeouts } = context.service(machine.service);
   const request = { verb: 'reboot', id, provider: machine.provider, timeout: timeouts.launch } as const;
   const answer = await power(request, context, cancel);
-  if (answer.kind === 'accepted')
+  // One that is off boots when it is started, which is due next.
+  if (answer.kind === 'accepted' || (await isOff(id, context, cancel)))
     return [
       {
         type: 'machine-revised',
@@ -32,4 +34,9 @@ export async function reboot(
   const failed = { failure, gaveUp: true, retryAt: null };
   const attempt = machine.attempts.launch ?? 1;
   return [{ type: 'step-failed', machine: name, generation, step: 'launch', attempt, startedAt, failed }];
+}
+
+async function isOff(id: string, context: PerformContext, cancel: Cancel): Promise<boolean> {
+  const seen = await haveLookedAt(id, context, cancel);
+  return seen?.state === 'stopped' || seen?.state === 'stopping';
 }
