@@ -15,8 +15,8 @@ export interface ScriptFile {
 /** Where a script was put; `words` run it. */
 export interface PlacedScript {
   readonly words: readonly string[];
-  /** Removes it. */
-  remove(options: { readonly signal: AbortSignal }): Promise<void>;
+  /** Removes it, over any connection to the machine. */
+  remove(connection: Connection, options: { readonly signal: AbortSignal }): Promise<void>;
 }
 
 const SPOTS = 'for spot in "${TMPDIR:-/tmp}" /tmp /var/tmp "$HOME"; do';
@@ -49,8 +49,8 @@ export async function placeScript(
   const directory = `plan-script-${randomBytes(12).toString('hex')}`;
   const file = basename(name);
   const command = commandOf(user);
-  const remove = async (options: { readonly signal: AbortSignal }): Promise<void> => {
-    await connection.exec(command(['sh', '-c', REMOVE, 'sh', directory]), options);
+  const remove: PlacedScript['remove'] = async (another, options) => {
+    await another.exec(command(['sh', '-c', REMOVE, 'sh', directory]), options);
   };
   const words = ['sh', '-c', PUT, 'sh', directory, file, String(bytes.length)];
   const { exitCode, stdout, stderr } = await connection.exec(command(words), { signal, stdin: bytes });

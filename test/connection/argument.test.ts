@@ -183,7 +183,7 @@ for (const kind of [OPENSSH, PROCESSES, CONTAINERS]) {
       });
       const { text } = await run([...script.words, 'a b', '', "c'\n"], { stdin: Buffer.from('in') });
       expect(text).toBe("a b||c'\n|my script\nin");
-      await script.remove({ signal: never });
+      await script.remove(connection, { signal: never });
       const gone = await run(['test', '-e', script.words.at(-1) ?? '']);
       expect(gone.exitCode).toBe(1);
     });
