@@ -41,8 +41,9 @@ function openGroup(goal: TendGoal, situation: Situation): ReadonlySet<string> | 
 }
 
 function isOver(machine: Machine, { verb }: TendGoal, situation: Situation): boolean {
-  if (machine.gaveUp || !isTendable(machine)) return true;
+  if (!isTendable(machine)) return true;
   if (pendingOf(machine, situation) !== undefined) return false;
+  if (machine.gaveUp) return true;
   return verb === 'stop' ? machine.stage !== 'stopping' : machine.stage === 'ready';
 }
 
@@ -67,7 +68,7 @@ function takeTurns(
   const take = (machine: string): void =>
     void taken.set(placeOf(machine), (taken.get(placeOf(machine)) ?? 0) + 1);
   for (const machine of machinesOf(group, situation)) {
-    const pending = machine.gaveUp ? undefined : pendingOf(machine, situation);
+    const pending = pendingOf(machine, situation);
     if (pending !== undefined) waiting.push(pending);
     else if (machine.gaveUp ? goal.verb === 'reboot' : !isOver(machine, goal, situation)) take(machine.name);
   }

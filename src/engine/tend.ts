@@ -139,9 +139,10 @@ async function revisionsFor(
   const all = await Promise.all(
     machines.map(async (machine): Promise<Revision | null> => {
       const { name, stage } = machine;
+      const goesOn = !machine.gaveUp && machine.retryAt === null;
       const cause = `plan ${goal.verb}`;
       if (goal.verb === 'stop') {
-        if (stage === 'stopping') return null;
+        if (stage === 'stopping' && goesOn) return null;
         const isOff = stage === 'stopped' && (await seen(machine, running))?.state === 'stopped';
         if (!isOff) return { machine: name, to: 'stop', cause };
         already.add(name);
@@ -156,7 +157,7 @@ async function revisionsFor(
         return null;
       }
       // A script that runs is not begun again.
-      return machine.running === null ? { machine: name, to: 'look', cause } : null;
+      return machine.running === null || !goesOn ? { machine: name, to: 'look', cause } : null;
     }),
   );
   return all.filter((revision) => revision !== null);

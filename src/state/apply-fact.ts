@@ -1,5 +1,5 @@
 import { indexesOf } from '../count.ts';
-import type { Fact, PlanRecord } from '../fact.ts';
+import type { Fact, OperationKind, PlanRecord } from '../fact.ts';
 import { machineName } from '../machine.ts';
 import type { DeploymentState, Touched } from './deployment-state.ts';
 import { emptyState, nothingTouched } from './deployment-state.ts';
@@ -18,6 +18,9 @@ import {
 } from './machine-stages.ts';
 import { change, replace, replaceInstance } from './replace.ts';
 import { rebuildTallies } from './tally.ts';
+
+/** Operations that are about some machines, each of which is told to go on. */
+const FOR_SOME: ReadonlySet<OperationKind> = new Set(['start', 'stop', 'reboot', 'extend']);
 
 /** The state after all facts; the first one creates the deployment. */
 export function foldFacts(facts: Iterable<Fact>): DeploymentState {
@@ -49,6 +52,12 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
     case 'operation-started':
       state.operation = fact.operation;
       touched.deployment = true;
+      if (FOR_SOME.has(fact.operation.kind)) {
+        // What failed stays so until it is told to go on.
+        for (const machine of state.machines.values())
+          if (Object.keys(machine.tries).length > 0) replace(state, { ...machine, tries: {} }, touched);
+        return;
+      }
       for (const machine of state.machines.values()) {
         if (machine.gaveUp || machine.retryAt !== null || Object.keys(machine.tries).length > 0)
           replace(state, { ...machine, gaveUp: false, retryAt: null, tries: {} }, touched);

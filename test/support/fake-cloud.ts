@@ -54,6 +54,8 @@ export interface FakeInstance {
   readonly host: string;
   /** When it was switched on last; null: it is off. */
   onSince: number | null;
+  /** When it was switched off last; null: never. */
+  offSince: number | null;
   endedAt: number | null;
   labels: Readonly<Record<string, string>>;
 }
@@ -63,6 +65,8 @@ export interface FakeCloudOptions {
   /** Milliseconds of the clock. */
   readonly bootTime?: number;
   readonly endTime?: number;
+  /** Milliseconds of the clock for which a machine that is stopped is on its way. */
+  readonly stopTime?: number;
   readonly batchLimit?: number;
   readonly consistencyDelay?: number;
   /** Milliseconds of the clock for which a launched machine is missing from `describe` and `list`. */
@@ -104,7 +108,7 @@ export interface FakeCloud extends Provider {
 }
 
 export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
-  const { clock, bootTime = 0, endTime = 0, visibleAfter = 0 } = options;
+  const { clock, bootTime = 0, endTime = 0, stopTime = 0, visibleAfter = 0 } = options;
   const calls: FakeCloud['calls'] = {
     check: 0,
     prepare: 0,
@@ -173,7 +177,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
     const now = clock.now();
     if (instance.endedAt !== null) return now >= instance.endedAt + endTime ? 'terminated' : 'terminating';
     if (cloud.stillborn.has(instance.name)) return 'terminated';
-    if (instance.onSince === null) return 'stopped';
+    if (instance.onSince === null) return now >= (instance.offSince ?? 0) + stopTime ? 'stopped' : 'stopping';
     return now >= instance.onSince + bootTime ? 'running' : 'pending';
   }
 
@@ -308,6 +312,7 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
         request,
         launchedAt,
         onSince: launchedAt,
+        offSince: null,
         host,
         endedAt: null,
         labels,
@@ -348,7 +353,11 @@ export function createFakeCloud(options: FakeCloudOptions): FakeCloud {
         const instance = byId.get(id);
         if (instance === undefined || !isAlive(instance))
           return [id, { kind: 'cannot', why: 'there is no such machine' }];
-        if (stateOf(instance) === 'pending') return [id, { kind: 'not-yet', why: 'the machine is pending' }];
+        const state = stateOf(instance);
+        const isOn = onSince(instance) !== null;
+        if (state === 'pending' || (state === 'stopping' && isOn))
+          return [id, { kind: 'not-yet', why: `the machine is ${state}` }];
+        if (!isOn && instance.onSince !== null) instance.offSince = clock.now();
         instance.onSince = onSince(instance);
         return [id, { kind: 'accepted' }];
       }),

@@ -44,15 +44,28 @@ export interface Harness extends AsyncDisposable {
   plan(text: string, inputs?: readonly string[]): Promise<Plan>;
   /** Writes a file beside the plan; executable when it begins with `#!`. */
   file(path: string, text: string): Promise<void>;
-  up(plan: Plan, signal?: AbortSignal): Promise<OperationResult>;
+  up(plan: Plan, signal?: AbortSignal, forceProtected?: boolean): Promise<OperationResult>;
   repair(plan: Plan): Promise<OperationResult>;
-  down(plan: Plan, options?: { readonly skipTeardown?: boolean; readonly only?: readonly string[] }): Promise<OperationResult>;
+  down(
+    plan: Plan,
+    options?: {
+      readonly skipTeardown?: boolean;
+      readonly only?: readonly string[];
+      readonly forceProtected?: boolean;
+    },
+  ): Promise<OperationResult>;
   /** The plan that the deployment was last brought to; null: none. */
   /** `plan`: as it is kept. */
   scale(plan: Plan, ...changes: readonly ScaleChange[]): Promise<OperationResult>;
   recorded(deployment: string): Promise<Plan | null>;
   /** One operation in a process of its own, over a store of its own, which is killed at that point. */
   process(kind: OperationKind, plan: Plan, at?: KillPoint | null): Promise<ProcessEnd>;
+  /** The same of anything that is done with such a process' wiring; `name` is for messages. */
+  inProcess<R>(
+    name: string,
+    at: KillPoint | null,
+    work: (wiring: Wiring) => Promise<R>,
+  ): Promise<ProcessEnd<R>>;
 }
 
 export interface HarnessOptions extends Omit<FakeCloudOptions, 'clock'> {
@@ -64,9 +77,9 @@ export interface HarnessOptions extends Omit<FakeCloudOptions, 'clock'> {
   readonly store?: 'sqlite' | 'memory';
 }
 
-export interface ProcessEnd {
+export interface ProcessEnd<R = OperationResult> {
   /** Null: it was killed. */
-  readonly result: OperationResult | null;
+  readonly result: R | null;
   readonly deeds: readonly string[];
 }
 
@@ -124,6 +137,28 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     };
   }
 
+  async function inProcess<R>(
+    name: string,
+    at: KillPoint | null,
+    work: (wiring: Wiring) => Promise<R>,
+  ): Promise<ProcessEnd<R>> {
+    await using own = await openStore();
+    const { life, wiring: mortalWiring } = mortal({ ...wiring, store: own, logs: silentLogs }, at);
+    const operation = work(mortalWiring);
+    let alarm: NodeJS.Timeout | undefined;
+    const patience = new Promise<never>((_, reject) => {
+      alarm = setTimeout(() => {
+        reject(new Error(`The ${name} does not end: ${life.deeds.slice(-9).join(', ')}`));
+      }, PATIENCE);
+    });
+    try {
+      const result = await Promise.race([operation, life.died.then(() => null), patience]);
+      return { result, deeds: life.deeds };
+    } finally {
+      clearTimeout(alarm);
+    }
+  }
+
   return {
     directory,
     clock,
@@ -157,12 +192,12 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
         { plan, changes, readPlan: recorded(plan.deployment) },
         { signal: new AbortController().signal },
       ),
-    up: (plan, signal = new AbortController().signal) =>
-      up(wiring, { plan, adopt: false, readPlan: recorded(plan.deployment) }, { signal }),
-    down: (plan, { skipTeardown = false, only } = {}) =>
+    up: (plan, signal = new AbortController().signal, forceProtected = false) =>
+      up(wiring, { plan, adopt: false, forceProtected, readPlan: recorded(plan.deployment) }, { signal }),
+    down: (plan, { skipTeardown = false, ...more } = {}) =>
       down(
         wiring,
-        { deployment: plan.deployment, plan, skipTeardown, only, readPlan: recorded(plan.deployment) },
+        { deployment: plan.deployment, plan, skipTeardown, ...more, readPlan: recorded(plan.deployment) },
         { signal: new AbortController().signal },
       ),
     async recorded(deployment) {
@@ -170,23 +205,11 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       return plan === null ? null : recorded(deployment, 'all')(plan);
     },
     async process(kind, plan, at = null) {
-      await using own = await openStore();
-      const { life, wiring: mortalWiring } = mortal({ ...wiring, store: own, logs: silentLogs }, at);
       const { signal } = new AbortController();
-      const operation = operate(kind, mortalWiring, plan, recorded(plan.deployment), signal);
-      let alarm: NodeJS.Timeout | undefined;
-      const patience = new Promise<never>((_, reject) => {
-        alarm = setTimeout(() => {
-          reject(new Error(`The ${kind} does not end: ${life.deeds.slice(-9).join(', ')}`));
-        }, PATIENCE);
-      });
-      try {
-        const result = await Promise.race([operation, life.died.then(() => null), patience]);
-        return { result, deeds: life.deeds };
-      } finally {
-        clearTimeout(alarm);
-      }
+      const read = recorded(plan.deployment);
+      return await inProcess(kind, at, (mortalWiring) => operate(kind, mortalWiring, plan, read, signal));
     },
+    inProcess,
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]();
       if (isOnDisk) await rm(directory, { recursive: true, force: true });

@@ -6,12 +6,10 @@ import { start } from '../../src/engine/start.ts';
 import { stop } from '../../src/engine/stop.ts';
 import type { Wiring } from '../../src/engine/operation.ts';
 import type { PlanReader } from '../../src/engine/retired.ts';
-import { silentLogs } from '../../src/engine/silent-logs.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import { machineState } from '../../src/state/machine-state.ts';
-import type { Harness } from './harness.ts';
+import type { Harness, ProcessEnd } from './harness.ts';
 import type { KillPoint } from './mortal.ts';
-import { mortal } from './mortal.ts';
 
 export type Verb = 'start' | 'stop' | 'reboot' | 'replace';
 export const VERBS = ['start', 'stop', 'reboot', 'replace'] as const satisfies readonly Verb[];
@@ -67,11 +65,10 @@ export async function tendUntil(
   plan: Plan,
   at: KillPoint | null,
   options: Tending = {},
-): Promise<{ readonly result: TendResult | null; readonly deeds: readonly string[] }> {
-  const { life, wiring } = mortal({ ...harness.wiring, logs: silentLogs }, at);
-  const going = tend({ wiring, store: harness.store }, verb, plan, options);
-  const result = await Promise.race([going, life.died.then(() => null)]);
-  return { result, deeds: life.deeds };
+): Promise<ProcessEnd<TendResult>> {
+  return await harness.inProcess(verb, at, (wiring) =>
+    tend({ wiring, store: harness.store }, verb, plan, options),
+  );
 }
 
 /** What became of machines, one per line: `web-0 done ready`. */
