@@ -18,6 +18,8 @@ export interface PlanRecord {
   readonly inputs: Readonly<Record<string, string>>;
   /** Digest of the archive of everything that the plan read. */
   readonly archive: string;
+  /** Milliseconds; absent: it has none. */
+  readonly ttl?: number;
   readonly levels: readonly LevelRecord[];
 }
 
@@ -35,6 +37,8 @@ export interface ServiceRecord {
   readonly indexes?: readonly number[];
   /** What the plan says, where the deployment was scaled to something else. */
   readonly planned?: Count;
+  /** Absent: false. */
+  readonly protect?: boolean;
 }
 
 /** What a service was scaled to in place of what the plan says. */

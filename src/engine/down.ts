@@ -6,6 +6,7 @@ import { providersOf } from '../state/deployment-state.ts';
 import { leaversNamed } from './departures.ts';
 import type { DownRequest, OperationResult, Wiring } from './operation.ts';
 import type { Running } from './run-operation.ts';
+import { refuseDown } from './protect.ts';
 import { prepareTeardowns } from './prepare.ts';
 import { runOperation } from './run-operation.ts';
 import { tagsOf } from './tags.ts';
@@ -16,13 +17,14 @@ import { tagsOf } from './tags.ts';
  */
 export async function down(
   wiring: Wiring,
-  { deployment, plan, skipTeardown, only, readPlan }: DownRequest,
+  { deployment, plan, skipTeardown, only, forceProtected = false, readPlan }: DownRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'down' } as const;
   await using lock = await wiring.store.lock(deployment, holder, { timeout: wiring.lockTimeout, signal });
   const state = await wiring.store.load(deployment);
   if (state === null) throw new UsageError(`There is no deployment "${deployment}"`);
+  if (!forceProtected) refuseDown(state, only);
   const known = plan ?? withoutScripts(deployment);
   return await runOperation(
     wiring,
@@ -96,6 +98,7 @@ function withoutScripts(deployment: string): Plan {
     inputs: {},
     providers: {},
     levels: [],
+    ttl: null,
     sources: new Map(),
   };
 }

@@ -26,9 +26,9 @@ export function createHealer(
     const service = serviceOf(machine);
     if (service === undefined || machine.id === null) return null;
     let rung = climbed.get(machine.name) ?? 0;
-    const isUseless = (): boolean =>
-      LADDER[rung % LADDER.length] === 'bootstrap' && (!isReached || service.bootstrap === null);
-    if (isUseless()) rung += 1;
+    const isOut = (to: (typeof LADDER)[number] | undefined): boolean =>
+      to === 'bootstrap' ? !isReached || service.bootstrap === null : to === 'replace' && service.protect;
+    while (isOut(LADDER[rung % LADDER.length])) rung += 1;
     if (rung >= LADDER.length * service.repair.attempts) return null;
     climbed.set(machine.name, rung + 1);
     return LADDER[rung % LADDER.length] ?? null;

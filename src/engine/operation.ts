@@ -63,6 +63,8 @@ export interface UpRequest {
   readonly plan: Plan;
   /** Take over a live deployment of this name that another plan file made. */
   readonly adopt: boolean;
+  /** Terminate and replace machines of protected services too. */
+  readonly forceProtected?: boolean | undefined;
   readonly readPlan: PlanReader;
 }
 
@@ -86,6 +88,8 @@ export interface ScaleRequest {
   readonly plan: Plan;
   /** Made one after the other. */
   readonly changes: readonly ScaleChange[];
+  /** Terminate and replace machines of protected services too. */
+  readonly forceProtected?: boolean | undefined;
   readonly readPlan: PlanReader;
 }
 
@@ -96,6 +100,8 @@ export interface DownRequest {
   readonly skipTeardown: boolean;
   /** Names of the machines that go, with those that share them; absent: all of them. */
   readonly only?: readonly string[] | undefined;
+  /** Terminate and replace machines of protected services too. */
+  readonly forceProtected?: boolean | undefined;
   readonly readPlan: PlanReader;
 }
 

@@ -10,6 +10,7 @@ export function planRecord(plan: Plan, archive: string): PlanRecord {
     name: plan.name,
     inputs: recordedInputs(plan),
     archive,
+    ...(plan.ttl === null ? {} : { ttl: plan.ttl }),
     levels: plan.levels.map(({ name, services }) => ({
       name,
       services: services.map(serviceRecord),
@@ -17,7 +18,7 @@ export function planRecord(plan: Plan, archive: string): PlanRecord {
   };
 }
 
-function serviceRecord({ name, provider, count, indexes, planned }: Service): ServiceRecord {
+function serviceRecord({ name, provider, count, indexes, planned, protect }: Service): ServiceRecord {
   const isPlain = indexes.at(-1) === undefined || indexes.at(-1) === indexes.length - 1;
   return {
     name,
@@ -25,6 +26,7 @@ function serviceRecord({ name, provider, count, indexes, planned }: Service): Se
     ...count,
     ...(isPlain ? {} : { indexes }),
     ...(planned === null ? {} : { planned }),
+    ...(protect ? { protect } : {}),
   };
 }
 
@@ -33,13 +35,15 @@ function serviceRecord({ name, provider, count, indexes, planned }: Service): Se
  * teardown left, so their instances go on leaving and their names begin anew.
  */
 export function halfDown({ machines }: DeploymentState): readonly FactBody[] {
-  return [...machines.values()].flatMap(({ name, generation, id, wanted, stage, attempts, spentTeardowns = 0 }) => {
-    const isForStop = stage === 'stopping' || stage === 'stopped';
-    const hasBegun = !isForStop && (attempts.teardown ?? 0) > spentTeardowns;
-    const isOnItsWay = stage === 'leaving' || hasBegun;
-    if (!wanted || id === null || stage === 'gone' || !isOnItsWay) return [];
-    return [{ type: 'instance-condemned', machine: name, generation, cause: 'its teardown had begun' }];
-  });
+  return [...machines.values()].flatMap(
+    ({ name, generation, id, wanted, stage, attempts, spentTeardowns = 0 }) => {
+      const isForStop = stage === 'stopping' || stage === 'stopped';
+      const hasBegun = !isForStop && (attempts.teardown ?? 0) > spentTeardowns;
+      const isOnItsWay = stage === 'leaving' || hasBegun;
+      if (!wanted || id === null || stage === 'gone' || !isOnItsWay) return [];
+      return [{ type: 'instance-condemned', machine: name, generation, cause: 'its teardown had begun' }];
+    },
+  );
 }
 
 function recordedInputs(plan: Plan): Readonly<Record<string, string>> {

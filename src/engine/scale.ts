@@ -10,6 +10,7 @@ import { createJournal } from './journal.ts';
 import type { OperationResult, ScaleChange, ScaleRequest, Wiring } from './operation.ts';
 import { applyOverrides, isAsPlanned } from './overrides.ts';
 import { planRecord } from './plan-record.ts';
+import { refuseUp } from './protect.ts';
 import { runOperation } from './run-operation.ts';
 import { bringUp } from './up.ts';
 
@@ -22,7 +23,7 @@ const MOST = 10_000;
  */
 export async function scale(
   wiring: Wiring,
-  { plan, changes, readPlan }: ScaleRequest,
+  { plan, changes, forceProtected = false, readPlan }: ScaleRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'scale' } as const;
@@ -33,6 +34,7 @@ export async function scale(
   const state = await wiring.store.load(plan.deployment);
   if (state?.plan == null) throw new UsageError(`There is no deployment "${plan.deployment}"`);
   const overrides = scaledOverrides(plan, state.overrides, changes);
+  if (!forceProtected) refuseUp(plan, { ...state, overrides }, (text) => wiring.store.fingerprint(text));
   const scaled = applyOverrides(plan, overrides);
   const record = { ...planRecord(scaled, state.plan.archive), inputs: state.plan.inputs };
   const isNew = JSON.stringify(state.plan) !== JSON.stringify(record);

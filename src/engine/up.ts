@@ -11,6 +11,7 @@ import type { OperationResult, UpRequest, Wiring } from './operation.ts';
 import { applyOverrides, settledOverrides } from './overrides.ts';
 import { halfDown, planRecord } from './plan-record.ts';
 import { check, prepare } from './prepare.ts';
+import { refuseUp } from './protect.ts';
 import { openProviders } from './providers.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
@@ -21,7 +22,7 @@ import { runOperation } from './run-operation.ts';
  */
 export async function up(
   wiring: Wiring,
-  { plan: given, adopt, readPlan }: UpRequest,
+  { plan: given, adopt, forceProtected = false, readPlan }: UpRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'up' } as const;
@@ -32,6 +33,7 @@ export async function up(
   const loaded = await wiring.store.load(given.deployment);
   const plan = loaded === null ? given : applyOverrides(given, loaded.overrides);
   if (loaded !== null) refuseOtherPlan(loaded, plan, adopt);
+  if (loaded !== null && !forceProtected) refuseUp(given, loaded, (text) => wiring.store.fingerprint(text));
   if (loaded !== null && loaded.plan?.digest !== plan.digest) await refuseOtherPlaces(wiring, loaded, plan);
   const state = await recordPlan(wiring, loaded, plan);
   const start = { kind: 'up', state, plan, readPlan, skipTeardown: false, signal } as const;

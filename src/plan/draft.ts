@@ -12,6 +12,7 @@ export interface Draft {
   readonly inputs: ReadonlyMap<string, DeclaredInput>;
   /** Declared provider configurations. */
   readonly providers: ReadonlyMap<string, Entry>;
+  readonly ttl: ScalarNode | undefined;
   readonly levels: readonly DraftLevel[];
   readonly library: Library;
   /** What the plan is read from, unrecorded. */

@@ -12,6 +12,8 @@ import { isLiteral, referencesOf, render, TemplateError } from './template.ts';
 import { problemAt } from './text-file.ts';
 import type { Use } from './uses.ts';
 
+const DAY = 86_400_000;
+
 /** What values are read with: the inputs that are known, and where problems go. */
 export interface Reading {
   readonly library: Library;
@@ -92,25 +94,29 @@ export function readWhole(
 }
 
 /** Milliseconds of a duration. */
-export function readDuration(reading: Reading, node: Node | undefined): number | undefined {
+export function readDuration(
+  reading: Reading,
+  node: Node | undefined,
+  longest = LONGEST_TIMER,
+): number | undefined {
   const scalar = scalarOf(node);
   const text = renderText(reading, scalar);
   if (scalar === undefined || text === undefined) return undefined;
   const milliseconds = parseDuration(text.trim());
-  if (milliseconds !== undefined && milliseconds > 0 && milliseconds <= MAX_DURATION) return milliseconds;
+  if (milliseconds !== undefined && milliseconds > 0 && milliseconds <= longest) return milliseconds;
   const templated = isTemplated(reading, scalar);
   if (milliseconds === undefined && !templated) return undefined;
   const subject = templated
     ? `${quoted(scalar.text)}: it renders to ${quoted(showRendered(reading, scalar, text))}, `
     : `${quoted(text)}: it is `;
-  const why = milliseconds === undefined ? 'not a duration' : 'not between 1ms and 24d';
+  const why = milliseconds === undefined ? 'not a duration' : `not between 1ms and ${longest / DAY}d`;
   const hint = milliseconds === undefined ? 'A duration is written like 500ms, 2s, 10m or 1h30m.' : null;
   reading.problems.push(problemAt(scalar.place, `Cannot use ${subject}${why}`, hint));
   return undefined;
 }
 
 /** The longest time that a timer of the runtime takes. */
-const MAX_DURATION = 24 * 86_400_000;
+const LONGEST_TIMER = 24 * DAY;
 
 export function isTemplated(reading: Reading, scalar: ScalarNode): boolean {
   const template = templateOf(reading.library, scalar);

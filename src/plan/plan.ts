@@ -19,6 +19,8 @@ export interface Plan {
   readonly inputs: Readonly<Record<string, InputValue>>;
   readonly providers: Readonly<Record<string, ProviderConfig>>;
   readonly levels: readonly Level[];
+  /** Milliseconds from the first `up` to the end of the deployment; null: it has none. */
+  readonly ttl: number | null;
   /** Everything that was read for it, by absolute path: text, level files, scripts, files. */
   readonly sources: ReadonlyMap<string, SourceEntry>;
 }
@@ -84,6 +86,8 @@ export interface Service {
   readonly attempts: { readonly launch: number; readonly bootstrap: number };
   /** Rounds in which `repair` tries to heal a machine. */
   readonly repair: { readonly attempts: number };
+  /** True when none of its machines may be terminated or replaced without being asked for expressly. */
+  readonly protect: boolean;
   /** How many machines a changed plan may take at the same time; null: all of them. */
   readonly update: { readonly maxUnavailable: number } | null;
   /**

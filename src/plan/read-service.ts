@@ -73,6 +73,7 @@ export function readService(reading: Reading, draft: DraftService): Service {
     timeouts,
     attempts,
     repair: { attempts: readWhole(reading, child(key('repair'), 'attempts'), TRIES) ?? 2 },
+    protect: readProtect(reading, key('protect')),
     update: readUpdate(reading, key('update'), count.max),
     launchesOneByOne: isPerMachine,
     hostKeyByProvider: hostKey === undefined || isPerMachine,
@@ -108,6 +109,19 @@ function checkSingle(reading: Reading, node: Node | undefined, { min, max }: Ser
   if (node === undefined || (min === 1 && max === 1)) return;
   const what = "the operator's computer is one machine";
   reading.problems.push(problemAt(node.place, `Cannot use "count": ${what}`, 'Write 1, or leave it out.'));
+}
+
+function readProtect(reading: Reading, node: Node | undefined): boolean {
+  const scalar = scalarOf(node);
+  if (typeof scalar?.value === 'boolean') return scalar.value;
+  const text = renderText(reading, scalar)?.trim();
+  if (scalar !== undefined && text !== undefined && text !== 'true' && text !== 'false') {
+    const shown = quoted(showRendered(reading, scalar, text));
+    reading.problems.push(
+      problemAt(scalar.place, `Cannot use ${quoted(scalar.text)}: it renders to ${shown}, not true or false`),
+    );
+  }
+  return text === 'true';
 }
 
 /** A share of the count is rounded up: one machine at least. */

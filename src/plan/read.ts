@@ -10,11 +10,12 @@ import { openLibrary } from './library.ts';
 import type { PlanDocument } from './document.ts';
 import { nearest } from '../nearest.ts';
 import type { Node } from './node.ts';
-import { child, entriesOf, stringOf } from './node.ts';
+import { child, entriesOf, scalarOf, stringOf } from './node.ts';
 import { isName } from './names.ts';
 import { arrangeProblems } from './problems.ts';
 import { UNDECLARED_PROVIDERS } from './provider-types.ts';
 import { readProviders } from './read-providers.ts';
+import { readTtl } from './read-ttl.ts';
 import { readYaml } from './read-yaml.ts';
 import type { YamlFile } from './read-yaml.ts';
 import { validateShape } from './schema.ts';
@@ -38,6 +39,7 @@ export function readDocument(path: string, base: Sources, show: (path: string) =
   const draft: Draft = { ...readHead(yaml, yaml.root, problems), levels, library, base };
   const reading = emptyReading(draft);
   readProviders(draft, reading);
+  readTtl(draft, reading);
   const survey = surveyPlan(draft, reading, 'all');
   problems.push(...nameProblems(draft, names), ...survey.problems);
   const warnings = problems.length > 0 || reading.unreadSources ? [] : unusedInputs(draft, survey.used);
@@ -65,11 +67,12 @@ function readHead(
   { file }: YamlFile,
   root: Node,
   problems: Problem[],
-): Pick<Draft, 'file' | 'name' | 'description' | 'inputs' | 'providers'> {
+): Pick<Draft, 'file' | 'name' | 'description' | 'inputs' | 'providers' | 'ttl'> {
   const name = stringOf(child(root, 'name'));
   return {
     file,
     name: name !== undefined && isName(name) ? name : null,
+    ttl: scalarOf(child(root, 'ttl')),
     description: stringOf(child(root, 'description')) ?? null,
     inputs: declaredInputs(child(root, 'inputs'), problems),
     providers: new Map([...entriesOf(child(root, 'providers'))].map((entry) => [entry.key, entry])),

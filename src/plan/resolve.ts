@@ -15,6 +15,7 @@ import type { Plan } from './plan.ts';
 import { arrangeProblems, quoted } from './problems.ts';
 import { UNDECLARED_PROVIDERS } from './provider-types.ts';
 import { readProviders } from './read-providers.ts';
+import { readTtl } from './read-ttl.ts';
 import { surveyPlan } from './survey.ts';
 import { problemAt } from './text-file.ts';
 import { teardownNeeds, usesOf } from './uses.ts';
@@ -31,6 +32,7 @@ export function resolveDocument(document: PlanDocument, request: ResolveRequest)
   ];
   const reading = startReading(draft, inputs, deployment);
   const providers = readProviders(draft, reading);
+  const ttl = readTtl(draft, reading);
   const survey = surveyPlan(draft, reading, 'sources');
   problems.push(...survey.problems);
   const warnings = [...document.warnings, ...inputs.warnings];
@@ -48,6 +50,7 @@ export function resolveDocument(document: PlanDocument, request: ResolveRequest)
     inputs: inputs.values,
     providers,
     levels: survey.levels,
+    ttl,
     sources,
   };
   return { plan, ...report };

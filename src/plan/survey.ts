@@ -8,6 +8,7 @@ import type { Level, Service } from './plan.ts';
 import { isProviderType } from './provider-types.ts';
 import { readService } from './read-service.ts';
 import { scopeShapes } from './scope-shape.ts';
+import { ttlUses } from './read-ttl.ts';
 import { referencesOf } from './template.ts';
 import type { Use } from './uses.ts';
 import { usesOf } from './uses.ts';
@@ -26,9 +27,9 @@ export interface Survey {
  */
 export function surveyPlan(draft: Draft, reading: Reading, check: 'all' | 'sources'): Survey {
   const shapeOf = scopeShapes(draft);
-  const provider = providerUses(draft);
-  const problems: Problem[] = check === 'all' ? [...useProblems(draft, shapeOf, null, provider)] : [];
-  const nodes = provider.map((use) => use.node);
+  const own = [...providerUses(draft), ...ttlUses(draft)];
+  const problems: Problem[] = check === 'all' ? [...useProblems(draft, shapeOf, null, own)] : [];
+  const nodes = own.map((use) => use.node);
   const levels = draft.levels.map((level): Level => {
     const siblings = new Set(level.services.map((service) => service.name));
     const services = level.services.map((service): Service => {

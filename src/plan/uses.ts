@@ -39,6 +39,7 @@ function collect(key: string, value: Node, add: Add): void {
       return;
     }
     case 'count':
+    case 'protect':
     case 'timeouts':
     case 'attempts':
     case 'repair':

@@ -66,6 +66,7 @@ function planOf(levels: readonly (readonly Drawn[])[]): Plan {
     digest: 'd',
     inputs: {},
     providers: {},
+    ttl: null,
     sources: new Map(),
     levels: levels.map((services, index) => ({
       name: `level${index}`,
@@ -79,6 +80,7 @@ function planOf(levels: readonly (readonly Drawn[])[]): Plan {
           count: { min, max: min + extra },
           indexes: firstIndexes(min + extra),
           planned: null,
+          protect: false,
           image: null,
           imageDirectory: '/',
           options: {},

@@ -20,7 +20,7 @@ describe('a colocated service', () => {
     const service = findService(planOf(plan('agent: { colocate: db, bootstrap: { run: "true" } }')), 'agent');
     expect(service).toMatchObject({
       provider: '(colocated) west',
-      colocate: { service: 'db', count: 3 },
+      colocate: { service: 'db', indexes: [0, 1, 2] },
       count: { min: 3, max: 3 },
       image: null,
       launchesOneByOne: true,
