@@ -4,13 +4,11 @@ import type { RecordedFact } from '../state/store.ts';
 import { loadDeployment, withStore } from './deployments.ts';
 import type { EventsOptions } from './events.ts';
 import type { InputOptions } from './given-inputs.ts';
-import { inputSource } from './given-inputs.ts';
 import type { LogFile, LogOptions, LogPiece, LogSelection } from './logs.ts';
 import type { Finding } from './look.ts';
 import type { MachinesOptions, RunningMachine } from './machines.ts';
 import type { Operation, OperationOptions, OperationResult, OperationTools } from './operation.ts';
 import type { OutputOptions, Outputs } from './outputs.ts';
-import { outputsOf } from './outputs.ts';
 import type { DownOptions, DownTarget } from './perform-down.ts';
 import type { LivePlan } from './recorded-plan.ts';
 import type { Selector } from './select.ts';
@@ -67,8 +65,11 @@ export function createDeployment(session: Session, work: Work, name: string): De
     status: (options = {}) => readStatus(session, name, { ...options, signal: work.signal(options) }),
     isBroken: () =>
       withStore(session.directory, async (store) => isBroken(store, await loadDeployment(store, name))),
-    outputs: (options = {}) =>
-      withStore(session.directory, async (store) => outputsOf(await loadDeployment(store, name), options)),
+    async outputs(options = {}) {
+      const { outputsOf } = await import('./outputs.ts');
+      const state = await withStore(session.directory, (store) => loadDeployment(store, name));
+      return outputsOf(state, options);
+    },
     async *events(options = {}) {
       const { readEvents } = await import('./events.ts');
       yield* readEvents(session, name, { ...options, signal: work.signal(options) });
@@ -123,9 +124,7 @@ export function createDeployment(session: Session, work: Work, name: string): De
 
   async function live(options: InputOptions): Promise<LivePlan> {
     const { livePlan } = await import('./recorded-plan.ts');
-    return await withStore(session.directory, (store) =>
-      livePlan(store, name, inputSource(session, options)),
-    );
+    return await withStore(session.directory, (store) => livePlan(session, store, name, options));
   }
 
   async function runRepair(target: LivePlan, tools: OperationTools): Promise<OperationResult> {

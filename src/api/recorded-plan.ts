@@ -11,8 +11,9 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 import { providersOf } from '../state/deployment-state.ts';
 import type { Store } from '../state/store.ts';
 import { loadDeployment } from './deployments.ts';
-import type { InputSource } from './given-inputs.ts';
-import { givenInputs, planOf } from './given-inputs.ts';
+import type { InputOptions, InputSource } from './given-inputs.ts';
+import { givenInputs, inputSource, planOf } from './given-inputs.ts';
+import type { Session } from './session.ts';
 
 /** A plan as the deployment keeps it. Files of inputs are read from where they are. */
 export async function readRecordedPlan(
@@ -58,10 +59,12 @@ export interface LivePlan {
 
 /** A deployment and its plan as it is kept, with all inputs that its scripts need. Throws `UsageError`. */
 export async function livePlan(
+  session: Pick<Session, 'cwd' | 'environment'>,
   store: Pick<Store, 'load' | 'list' | 'loadSources'>,
   name: string,
-  inputs: InputSource,
+  options: InputOptions,
 ): Promise<LivePlan> {
+  const inputs = inputSource(session, options);
   const state = await loadDeployment(store, name);
   if (state.plan === null) throw new UsageError(`Cannot use "${state.name}": no plan is recorded of it`);
   const resolved = await readRecordedPlan(store, state, state.plan, { inputs, need: 'all' });

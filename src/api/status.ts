@@ -5,7 +5,6 @@ import { statusDocument } from '../state/status.ts';
 import type { Store } from '../state/store.ts';
 import { loadDeployment, withStore } from './deployments.ts';
 import type { InputOptions } from './given-inputs.ts';
-import { inputSource } from './given-inputs.ts';
 import type { Session } from './session.ts';
 
 export interface StatusOptions extends InputOptions {
@@ -31,7 +30,7 @@ export async function readStatus(
     if (!refresh) return statusOf(state, session);
     const { livePlan } = await import('./recorded-plan.ts');
     const { look, withFindings } = await import('./look.ts');
-    const live = await livePlan(store, name, inputSource(session, inputs));
+    const live = await livePlan(session, store, name, inputs);
     return statusOf(withFindings(live.state, await look(session, store, live, { limit, signal })), session);
   });
 }
