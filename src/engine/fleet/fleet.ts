@@ -130,9 +130,7 @@ function isDown(machine: Machine): boolean {
   return state === 'stopped' || state === 'terminated';
 }
 
+/** One that was there before and lets nobody in, or shows another key, does so the next time too. */
 function isWorthTrying(error: unknown): error is ConnectionError {
-  return (
-    error instanceof ConnectionError &&
-    (error.problem === 'unreachable' || error.problem === 'lost' || error.problem === 'authentication')
-  );
+  return error instanceof ConnectionError && (error.problem === 'unreachable' || error.problem === 'lost');
 }

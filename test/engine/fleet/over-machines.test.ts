@@ -15,9 +15,16 @@ const six = machines('web', 'web', 'web', 'db', 'db', 'db');
 
 /** What each machine came to, in words, and how many worked at the same time. */
 async function over(
-  work: (machine: Worked, cancel: Cancel & { readonly clock: ReturnType<typeof createVirtualClock> }) => Promise<number>,
+  work: (
+    machine: Worked,
+    cancel: Cancel & { readonly clock: ReturnType<typeof createVirtualClock> },
+  ) => Promise<number>,
   options: Partial<OverOptions<number>> & { readonly of?: readonly Worked[] } = {},
-): Promise<{ readonly results: string; readonly events: string; readonly most: Readonly<Record<string, number>> }> {
+): Promise<{
+  readonly results: string;
+  readonly events: string;
+  readonly most: Readonly<Record<string, number>>;
+}> {
   const clock = createVirtualClock();
   const working = new Map<string, number>();
   const most: Record<string, number> = {};
@@ -46,7 +53,13 @@ async function over(
   );
   const texts = results.map(({ machine, outcome, milliseconds }) => {
     const detail =
-      outcome.kind === 'ended' ? outcome.value : 'why' in outcome ? outcome.why : 'limit' in outcome ? outcome.limit : '';
+      outcome.kind === 'ended'
+        ? outcome.value
+        : 'why' in outcome
+          ? outcome.why
+          : 'limit' in outcome
+            ? outcome.limit
+            : '';
     return `${machine} ${outcome.kind} ${detail} ${milliseconds}`;
   });
   return { results: texts.join('\n'), events: events.join('\n'), most };
@@ -86,7 +99,11 @@ describe('overMachines()', () => {
     expect((await over(work, { parallelism: 2 })).most['all']).toBe(2);
     expect((await over(work, { maxUnavailable: 1 })).most).toEqual({ all: 2, web: 1, db: 1 });
     expect((await over(work, { maxUnavailable: '50%' })).most).toEqual({ all: 4, web: 2, db: 2 });
-    expect((await over(work, { maxUnavailable: '1%', parallelism: 1 })).most).toEqual({ all: 1, web: 1, db: 1 });
+    expect((await over(work, { maxUnavailable: '1%', parallelism: 1 })).most).toEqual({
+      all: 1,
+      web: 1,
+      db: 1,
+    });
   });
 
   it('begins with no other once one failed, if asked to, and tells of those that are skipped', async () => {
@@ -98,9 +115,12 @@ describe('overMachines()', () => {
       { failFast: true, parallelism: 2, of: six.slice(0, 4) },
     );
     expect(results).toBe(
-      ['web-0 ended 3 10', 'web-1 ended 0 50', 'web-2 skipped "web-0" failed 0', 'db-3 skipped "web-0" failed 0'].join(
-        '\n',
-      ),
+      [
+        'web-0 ended 3 10',
+        'web-1 ended 0 50',
+        'web-2 skipped "web-0" failed 0',
+        'db-3 skipped "web-0" failed 0',
+      ].join('\n'),
     );
     expect(events).toBe(
       ['web-0 began', 'web-1 began', 'web-0 ended', 'web-2 ended', 'db-3 ended', 'web-1 ended'].join('\n'),
