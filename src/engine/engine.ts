@@ -74,7 +74,9 @@ export async function converge(options: EngineOptions): Promise<number> {
 
   function replaced(machine: string): void {
     const service = journal.state.machines.get(machine)?.service;
-    if (service !== undefined) options.revisions.replaced(service);
+    if (service === undefined) return;
+    options.revisions.forget(service, machine);
+    options.revisions.replaced(service);
   }
 
   function begin(step: Step): void {

@@ -2,7 +2,6 @@ import { instanceOf, isShared } from '../colocation.ts';
 import type { Machine } from '../machine.ts';
 import { needsTeardown } from '../state/tally.ts';
 import { next } from './reconcile-up.ts';
-import { isBeingRevised } from './revise.ts';
 import type { Revision } from './revision.ts';
 import type { Reconciliation, Situation } from './situation.ts';
 import { isDue, nothingToDo } from './situation.ts';
@@ -18,10 +17,10 @@ export function reconcileTend(goal: TendGoal, situation: Situation): Reconciliat
   const out = nothingToDo();
   const group = openGroup(goal, situation);
   if (group === undefined) return out;
-  takeTurns(group, goal, situation, out);
+  const begun = takeTurns(group, goal, situation, out);
   for (const machine of machinesToLookAt(group, situation)) {
     if (isOver(machine, goal, situation) || pendingOf(machine, situation) !== undefined) continue;
-    if (situation.busy.has(machineSubject(machine.name)) || isBeingRevised(machine, out)) continue;
+    if (situation.busy.has(machineSubject(machine.name)) || begun.has(machine.name)) continue;
     if (goal.verb === 'stop') halt(machine, goal, situation, out);
     else comeUp(machine, goal, situation, out);
   }
@@ -51,14 +50,15 @@ function pendingOf({ name, service }: Machine, { revisions }: Situation): Revisi
   return revisions.pending.get(service)?.get(name);
 }
 
-/** Machines whose turn it is: as many as the pace allows beside those under way. */
+/** Begins on those whose turn it is: as many as the pace allows beside those under way. Answers their names. */
 function takeTurns(
   group: ReadonlySet<string>,
   goal: TendGoal,
   situation: Situation,
   out: Reconciliation,
-): void {
-  if (situation.revisions.pending.size === 0) return;
+): ReadonlySet<string> {
+  const begun = new Set<string>();
+  if (situation.revisions.pending.size === 0) return begun;
   const { maxUnavailable, serial = false } = goal.pace;
   const most = serial ? 1 : (maxUnavailable ?? Infinity);
   const waiting: Revision[] = [];
@@ -75,8 +75,10 @@ function takeTurns(
   for (const revision of waiting) {
     if ((taken.get(placeOf(revision.machine)) ?? 0) >= most) continue;
     take(revision.machine);
+    begun.add(revision.machine);
     out.decide.push({ kind: 'revise', revision });
   }
+  return begun;
 }
 
 /** The touched machines of the group, or all of it when its turn may just have begun or a gate have opened. */

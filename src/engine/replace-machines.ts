@@ -6,6 +6,7 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Wiring } from './operation.ts';
 import { applyOverrides } from './overrides.ts';
 import type { RevisionBook } from './revision-book.ts';
+import { halfDown } from './plan-record.ts';
 import { runOperation } from './run-operation.ts';
 import type { Pace } from './tend-goal.ts';
 import type { MachineEnd, TendRequest, TendResult } from './tend.ts';
@@ -47,14 +48,17 @@ export async function replaceMachines(
   const result = await runOperation(wiring, start, async (running) => {
     let [succeeded, worked] = [true, false];
     const waiting = [...before.values()];
+    // What had begun to go goes on with that, and is not asked for again.
+    await running.journal.commit(halfDown(state));
     while (waiting.length > 0 && !hasFailed && succeeded && !signal.aborted) {
       const turn = waiting.splice(0, pace.serial === true ? 1 : waiting.length);
       running.demand(
-        turn.flatMap(({ name, generation }) =>
-          state.machines.get(name)?.generation === generation && state.machines.get(name)?.id !== null
-            ? [{ machine: name, to: 'replace', cause: 'plan replace' } as const]
-            : [],
-        ),
+        turn.flatMap(({ name, generation }) => {
+          const machine = state.machines.get(name);
+          const isTheSame = machine?.generation === generation && machine.id !== null;
+          if (!isTheSame || machine.stage === 'replacing') return [];
+          return [{ machine: name, to: 'replace', cause: 'plan replace' } as const];
+        }),
       );
       ({ succeeded } = await bringUp(running, plan));
       worked = true;

@@ -46,19 +46,17 @@ export function revise(service: Service, situation: Situation, out: Reconciliati
   }
   const tally = state.tallies.services.get(service.name);
   if (pending === undefined || tally === undefined) return;
-  const isReady = ({ machine }: Revision): boolean => state.machines.get(machine)?.stage === 'ready';
-  // A machine that is out of order already has its turn first, and is counted when that begins.
-  const broken = [...pending.values()].filter((revision) => !isReady(revision));
-  const givenUp = broken.filter(({ machine }) => state.machines.get(machine)?.gaveUp === true);
-  const unavailable = tally.max - tally.ready - broken.length;
-  const hasFailed = tally.settled - givenUp.length > tally.ready;
-  let room = service.update === null ? Infinity : hasFailed ? 0 : service.update.maxUnavailable - unavailable;
-  for (const revision of [...broken, ...[...pending.values()].filter(isReady)]) {
+  const unavailable = tally.max - tally.ready;
+  let room = Infinity;
+  if (service.update !== null) {
+    const waiting = brokenIn(pending, state);
+    const hasFailed = tally.settled - waiting.givenUp > tally.ready;
+    room = hasFailed ? 0 : service.update.maxUnavailable - unavailable + waiting.broken;
+  }
+  for (const revision of pending.values()) {
     if (situation.busy.has(machineSubject(revision.machine))) {
-      if (!isReady(revision)) room -= 1;
-      continue;
-    }
-    if (revision.to === 'label') {
+      if (!isReady(revision, state)) room -= 1;
+    } else if (revision.to === 'label') {
       out.start.push({ kind: 'label', machine: revision.machine });
     } else if (room > 0) {
       room -= 1;
@@ -67,13 +65,36 @@ export function revise(service: Service, situation: Situation, out: Reconciliati
   }
 }
 
+function isReady({ machine }: Revision, { machines }: DeploymentState): boolean {
+  return machines.get(machine)?.stage === 'ready';
+}
+
+/** Machines that are out of order already, which have their turn first and are counted when that begins. */
+function brokenIn(pending: ReadonlyMap<string, Revision>, state: DeploymentState) {
+  let [broken, givenUp] = [0, 0];
+  for (const revision of pending.values()) {
+    if (isReady(revision, state)) break;
+    broken += 1;
+    if (state.machines.get(revision.machine)?.gaveUp === true) givenUp += 1;
+  }
+  return { broken, givenUp };
+}
+
+/** Revisions in the order in which they are begun: of machines that are out of order first. */
+export function brokenFirst(revisions: readonly Revision[], state: DeploymentState): readonly Revision[] {
+  const ready = revisions.filter((revision) => isReady(revision, state));
+  return ready.length === 0 ? revisions : [...revisions.filter((one) => !isReady(one, state)), ...ready];
+}
+
 function differences(service: Service, { state, revise: compare }: Situation) {
-  return service.indexes
-    .map((index) => {
-      const machine = state.machines.get(machineName(service.name, index));
-      return machine === undefined ? null : compare(machine);
-    })
-    .filter((revision) => revision !== null);
+  const all = service.indexes.map((index) => {
+    const machine = state.machines.get(machineName(service.name, index));
+    return machine === undefined ? null : compare(machine);
+  });
+  return brokenFirst(
+    all.filter((revision) => revision !== null),
+    state,
+  );
 }
 
 /** What a script was told that goes on since an earlier operation is compared once it is over. */

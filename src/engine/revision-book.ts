@@ -9,6 +9,8 @@ export interface RevisionBook extends Revisions {
   note(service: string, revisions: readonly Revision[]): void;
   /** A machine's revision begins. */
   take(service: string, machine: string): void;
+  /** The machine has no instance any more that its revision was of. */
+  forget(service: string, machine: string): void;
   /** What waits for its turn is not done any more. */
   abandon(): void;
   /** A machine of this service got another instance: what others were told of it may be stale. */
@@ -29,6 +31,12 @@ export function createRevisionBook(plan: Plan): RevisionBook {
 
   function checkAgain(service: string): void {
     if ((rounds.get(service) ?? 0) < MOST_ROUNDS) recheck.add(service);
+  }
+
+  function forget(service: string, machine: string): void {
+    const waiting = pending.get(service);
+    waiting?.delete(machine);
+    if (waiting?.size === 0) pending.delete(service);
   }
 
   return {
@@ -52,9 +60,9 @@ export function createRevisionBook(plan: Plan): RevisionBook {
       // What goes back for another reason may differ in what could not be told before.
       if (taken === undefined) checkAgain(service);
       if (taken?.to === 'label') labelled.set(machine, taken.cause);
-      waiting?.delete(machine);
-      if (waiting?.size === 0) pending.delete(service);
+      forget(service, machine);
     },
+    forget,
     abandon() {
       pending.clear();
       recheck.clear();

@@ -15,6 +15,7 @@ import type { RevisionBook } from './revision-book.ts';
 import { createRevisionBook } from './revision-book.ts';
 import type { Revision } from './revision.ts';
 import { revisionOf } from './revision.ts';
+import { brokenFirst } from './revise.ts';
 import type { PlanReader } from './retired.ts';
 import { readOnce, retiredPlans } from './retired.ts';
 import type { PerformContext } from './perform/context.ts';
@@ -134,7 +135,10 @@ export async function runOperation(
       for (const service of new Set(demanded.map(serviceOf)))
         revisions.note(
           service,
-          demanded.filter((revision) => serviceOf(revision) === service),
+          brokenFirst(
+            demanded.filter((revision) => serviceOf(revision) === service),
+            state,
+          ),
         );
     },
     isRevised: () => revisions.unseen.size + revisions.pending.size + revisions.recheck.size === 0,

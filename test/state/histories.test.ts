@@ -18,8 +18,8 @@ describe('histories', () => {
         for (const instance of state.instances.values()) kept += Number(instance.kept);
       }
     }
-    expect([...types].sort()).toHaveLength(20);
-    expect([...stages].sort()).toHaveLength(11);
+    expect([...types].sort()).toHaveLength(21);
+    expect([...stages].sort()).toHaveLength(13);
     expect(kept).toBeGreaterThan(0);
   });
 });

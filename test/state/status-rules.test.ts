@@ -13,6 +13,7 @@ const SHORT = {
   r: 'ready',
   f: 'failed',
   s: 'stopped',
+  o: 'stopping',
   x: 'lost',
   t: 'terminating',
   g: 'terminated',
@@ -31,6 +32,13 @@ describe('serviceState()', () => {
     // none begun
     ['p', 1, 1, 'pending'],
     ['pp', 0, 2, 'pending'],
+    // all stopped, whatever the minimum
+    ['s', 1, 1, 'stopped'],
+    ['ss', 0, 2, 'stopped'],
+    // any stopping
+    ['o', 1, 1, 'stopping'],
+    ['or', 1, 2, 'stopping'],
+    ['osl', 1, 3, 'stopping'],
     // any step running or due
     ['pr', 1, 2, 'starting'],
     ['pf', 1, 2, 'starting'],
