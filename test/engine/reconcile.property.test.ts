@@ -4,6 +4,8 @@ import type { Revision } from '../../src/engine/revision.ts';
 import type { Decision, Step } from '../../src/engine/step.ts';
 import { subjectsOf } from '../../src/engine/step.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
+import type { TendVerb } from '../../src/engine/tend-goal.ts';
+import { isTendable, servicesByName } from '../../src/engine/tend-goal.ts';
 import type { Goal, Look, Reconciliation } from '../../src/engine/situation.ts';
 import { firstIndexes } from '../../src/count.ts';
 import type { FactBody } from '../../src/fact.ts';
@@ -117,7 +119,7 @@ class Simulation {
   private nextId = 1;
   private readonly revisions = {
     unseen: new Set<string>(),
-    pending: new Map<string, ReadonlyMap<string, Revision>>(),
+    pending: new Map<string, Map<string, Revision>>(),
     recheck: new Set<string>(),
   };
   /** Machines whose retry waits; the engine looks at them again when its alarm rings. */
@@ -159,6 +161,28 @@ class Simulation {
       outcome: null,
     };
     this.apply([{ type: 'operation-started', operation }]);
+  }
+
+  /** Does that to every machine of which the choice says so, at most so many of a service at the same time. */
+  tend(verb: TendVerb, choice: number, most: number | null, id: number): ReadonlySet<string> {
+    const machines = [...this.state.machines.values()].filter(
+      (machine, i) => isTendable(machine) && ((choice >> (i % 8)) & 1) === 1,
+    );
+    const groups = this.plan.levels
+      .map(({ name }) => new Set(machines.filter(({ level }) => level === name).map((one) => one.name)))
+      .filter(({ size }) => size > 0);
+    const pace = { maxUnavailable: most, failFast: false };
+    const services = servicesByName(this.plan);
+    const to = verb === 'start' ? 'look' : verb;
+    this.revisions.pending.clear();
+    for (const { name, service } of machines) {
+      const pending = this.revisions.pending.get(service) ?? new Map<string, Revision>();
+      this.revisions.pending.set(service, pending.set(name, { machine: name, to, cause: verb }));
+    }
+    this.levelsAtStart.length = 0;
+    const ordered = verb === 'stop' ? groups.reverse() : groups;
+    this.begin({ kind: 'tend', verb, services, groups: ordered, teardown: choice % 2 === 0, pace }, id);
+    return new Set(machines.map(({ name }) => name));
   }
 
   apply(bodies: readonly FactBody[]): void {
@@ -205,7 +229,7 @@ class Simulation {
     if (step === undefined) return;
     for (const subject of subjectsOf(step)) this.busy.delete(subject);
     this.now += 1;
-    this.apply(this.endOf(step, luck));
+    this.apply(this.goal.kind === 'tend' ? lasting(this.endOf(step, luck)) : this.endOf(step, luck));
   }
 
   private hasTeardown({ service }: Machine): boolean {
@@ -228,7 +252,14 @@ class Simulation {
           ...at,
           skipped: true,
         }));
-      case 'revise':
+      case 'revise': {
+        const { machine, to, cause } = decision.revision;
+        const service = this.state.machines.get(machine)?.service ?? '';
+        this.revisions.pending.get(service)?.delete(machine);
+        if (this.revisions.pending.get(service)?.size === 0) this.revisions.pending.delete(service);
+        if (to === 'label') return [];
+        return [{ type: 'machine-revised', machine, generation: this.generation(machine), to, cause }];
+      }
       case 'condemn':
         return [];
       case 'halt':
@@ -312,7 +343,12 @@ class Simulation {
         if (!succeeds) return [this.failed(machine, 'stop', true)];
         return [{ type: 'machine-stopped', machine, generation: this.generation(machine) }];
       }
-      case 'reboot':
+      case 'reboot': {
+        const { machine } = step;
+        if (!succeeds) return [this.failed(machine, 'launch', true)];
+        const generation = this.generation(machine);
+        return [{ type: 'machine-revised', machine, generation, to: 'connect', cause: 'c' }];
+      }
       case 'label':
         return [];
       case 'connect':
@@ -350,6 +386,15 @@ class Simulation {
   private generation(name: string): number {
     return this.state.machines.get(name)?.generation ?? 0;
   }
+}
+
+/** No instance goes when machines are only started, stopped or rebooted. */
+function lasting(facts: readonly FactBody[]): readonly FactBody[] {
+  const kept = facts.filter(({ type }) => type !== 'instance-condemned');
+  const isLast = kept.length < facts.length;
+  return kept.map((fact) =>
+    fact.type === 'step-failed' && isLast ? { ...fact, failed: { ...fact.failed, gaveUp: true } } : fact,
+  );
 }
 
 function failure(step: StepKind) {
@@ -414,6 +459,32 @@ describe('reconcile()', () => {
         play(simulation, [[0, 0]]);
         expect([...simulation.state.machines.values()].filter(({ stage }) => stage !== 'gone')).toEqual([]);
         expect(simulation.state.instances.size).toBe(0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  const verbs = fc.array(fc.tuple(fc.constantFrom('stop', 'start', 'reboot'), fc.nat(255), fc.nat(3)), {
+    minLength: 1,
+    maxLength: 4,
+  });
+
+  it('does the same with machines that are stopped, started and rebooted, and touches no others', () => {
+    fc.assert(
+      fc.property(drawnPlan, chances, chances, verbs, (levels, first, second, tended) => {
+        const plan = planOf(levels);
+        const simulation = new Simulation(plan);
+        simulation.begin({ kind: 'up', plan }, 1);
+        play(simulation, first);
+        for (const [i, [verb, choice, most]] of tended.entries()) {
+          const selected = simulation.tend(verb, choice, most === 0 ? null : most, i + 2);
+          play(simulation, second, choice % 3 === 0 ? choice % 16 : Infinity);
+          for (const { step } of simulation.levelsAtStart)
+            expect('machine' in step && selected.has(step.machine)).toBe(true);
+        }
+        simulation.begin({ kind: 'up', plan }, 9);
+        play(simulation, [[0, 0]]);
+        for (const machine of simulation.state.machines.values()) expect(machine.stage).toBe('ready');
       }),
       { numRuns: 300 },
     );
