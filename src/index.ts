@@ -16,6 +16,8 @@ export { openState } from './api/open-state.ts';
 export type { Operation, OperationEvent, OperationOptions, OperationResult } from './api/operation.ts';
 export type { MachineOutputs, OutputOptions, Outputs } from './api/outputs.ts';
 export type { DownOptions } from './api/perform-down.ts';
+export type { ScaleChange, ScaleOptions } from './api/perform-scale.ts';
+export type { MachineEnd, StopOptions, TendOptions, TendResult } from './api/perform-tend.ts';
 export type { Problem } from './api/plan-problems.ts';
 export { formatProblems, PlanProblems } from './api/plan-problems.ts';
 export type { Plan, Planned, PlanRequest } from './api/planned.ts';

@@ -10,6 +10,8 @@ import type { MachinesOptions, RunningMachine } from './machines.ts';
 import type { Operation, OperationOptions, OperationResult, OperationTools } from './operation.ts';
 import type { OutputOptions, Outputs } from './outputs.ts';
 import type { DownOptions, DownTarget } from './perform-down.ts';
+import type { ScaleChange, ScaleOptions } from './perform-scale.ts';
+import type { StopOptions, TendOptions, TendResult, TendVerb } from './perform-tend.ts';
 import type { LivePlan } from './recorded-plan.ts';
 import type { Selector } from './select.ts';
 import type { Session } from './session.ts';
@@ -47,6 +49,22 @@ export interface Deployment {
   repair(options?: InputOptions & OperationOptions): Operation<OperationResult>;
   /** Reads what a `repair` needs, and touches nothing. */
   prepareRepair(options?: InputOptions): Promise<Prepared<OperationResult>>;
+  /**
+   * Starts machines that are off, levels in order, and sees that they are ready again; bootstraps only where that was
+   * never done or a stop has torn it down.
+   */
+  start(selector: Selector, options?: TendOptions & OperationOptions): Operation<TendResult>;
+  /** Stops machines and keeps their disks, levels in reverse order; goes on whatever fails. */
+  stop(selector: Selector, options?: StopOptions & OperationOptions): Operation<TendResult>;
+  /** Reboots machines, levels in order, and sees that they are ready again. One that is off is started. */
+  reboot(selector: Selector, options?: TendOptions & OperationOptions): Operation<TendResult>;
+  /** Gives machines another instance each under the same name, and those that depend on them what that changes. */
+  replace(selector: Selector, options?: TendOptions & OperationOptions): Operation<TendResult>;
+  /** Brings services to other numbers of machines than the plan says; that holds until the plan says the same. */
+  scale(
+    changes: readonly ScaleChange[],
+    options?: ScaleOptions & OperationOptions,
+  ): Operation<OperationResult>;
   /** Asks providers, connects and verifies everywhere, and changes and records nothing. Has no events. */
   verify(options?: InputOptions & OperationOptions): Operation<readonly Finding[]>;
 }
@@ -96,6 +114,15 @@ export function createDeployment(session: Session, work: Work, name: string): De
       const target = await live(options);
       return prepared(target.state, (tools) => runRepair(target, tools));
     },
+    start: (selector, options = {}) => tend('start', selector, options),
+    stop: (selector, options = {}) => tend('stop', selector, options),
+    reboot: (selector, options = {}) => tend('reboot', selector, options),
+    replace: (selector, options = {}) => tend('replace', selector, options),
+    scale: (changes, options = {}) =>
+      work.start(async (tools) => {
+        const { performScale } = await import('./perform-scale.ts');
+        return await performScale(session, await live(options), changes, options, tools);
+      }, options),
     verify: (options = {}) =>
       work.start(async ({ signal }) => {
         const { look } = await import('./look.ts');
@@ -110,6 +137,18 @@ export function createDeployment(session: Session, work: Work, name: string): De
     return { state, start: (options = {}) => work.start(run, options) };
   }
 
+  function tend(
+    verb: TendVerb,
+    selector: Selector,
+    options: StopOptions & OperationOptions,
+  ): Operation<TendResult> {
+    return work.start(async (tools) => {
+      const { performTend } = await import('./perform-tend.ts');
+      const need = verb !== 'stop' ? 'all' : options.teardown === true ? 'teardown' : 'none';
+      return await performTend(session, verb, await live(options, need), selector, options, tools);
+    }, options);
+  }
+
   async function aimDown(options: DownOptions): Promise<DownTarget> {
     const { downTarget } = await import('./perform-down.ts');
     return await withStore(session.directory, async (store) =>
@@ -122,9 +161,9 @@ export function createDeployment(session: Session, work: Work, name: string): De
     return await performDown(session, target, tools);
   }
 
-  async function live(options: InputOptions): Promise<LivePlan> {
+  async function live(options: InputOptions, need?: 'all' | 'teardown' | 'none'): Promise<LivePlan> {
     const { livePlan } = await import('./recorded-plan.ts');
-    return await withStore(session.directory, (store) => livePlan(session, store, name, options));
+    return await withStore(session.directory, (store) => livePlan(session, store, name, options, need));
   }
 
   async function runRepair(target: LivePlan, tools: OperationTools): Promise<OperationResult> {

@@ -8,12 +8,18 @@ import { inputSource, planOf } from './given-inputs.ts';
 import { machinesThere } from './machines-there.ts';
 import type { OperationTools } from './operation.ts';
 import { planReader, providersUsed, readRecordedPlan } from './recorded-plan.ts';
+import type { Selector } from './select.ts';
+import { select } from './select.ts';
 import type { Session } from './session.ts';
 import { withWiring } from './wiring.ts';
 
 export interface DownOptions extends InputOptions {
   /** Terminate without teardown scripts. Default: false. */
   readonly skipTeardown?: boolean | undefined;
+  /** Terminate only these machines, and those that share them. Default: all. */
+  readonly only?: Selector | undefined;
+  /** Terminate machines of protected services too. Default: false. */
+  readonly forceProtected?: boolean | undefined;
   /** After success, remove its record, history and logs, too. Default: false. */
   readonly purge?: boolean | undefined;
 }
@@ -26,6 +32,9 @@ export interface DownTarget {
   readonly inputs: InputSource;
   readonly skipTeardown: boolean;
   readonly purge: boolean;
+  readonly forceProtected: boolean;
+  /** Names of the machines that go; undefined: all. */
+  readonly only: readonly string[] | undefined;
 }
 
 /** The deployment with its plan as it keeps it. Rejects with `UsageError` when that cannot be used. */
@@ -36,8 +45,9 @@ export async function downTarget(
   options: DownOptions,
 ): Promise<DownTarget> {
   const inputs = inputSource(session, options);
-  const { skipTeardown = false, purge = false } = options;
-  const target = { state, inputs, skipTeardown, purge };
+  const { skipTeardown = false, purge = false, forceProtected = false } = options;
+  const only = options.only === undefined ? undefined : select(options.only, state);
+  const target = { state, inputs, skipTeardown, purge, forceProtected, only };
   if (state.plan === null) return { ...target, plan: null };
   const need = skipTeardown || machinesThere(state).length === 0 ? 'none' : 'teardown';
   const providers = providersUsed(state);
@@ -49,12 +59,16 @@ export async function downTarget(
 /** Tears a deployment down. Rejects as the engine's `down` does. */
 export async function performDown(
   session: Session,
-  { state: { name }, plan, inputs, skipTeardown, purge }: DownTarget,
+  { state: { name }, plan, inputs, skipTeardown, purge, forceProtected, only }: DownTarget,
   tools: OperationTools,
 ): Promise<OperationResult> {
   return await withWiring(session, tools, async (wiring) => {
     const readPlan = planReader(wiring.store, name, inputs);
-    const result = await down(wiring, { deployment: name, plan, skipTeardown, readPlan }, tools);
+    const result = await down(
+      wiring,
+      { deployment: name, plan, skipTeardown, only, forceProtected, readPlan },
+      tools,
+    );
     if (purge && result.outcome === 'succeeded') await purgeRecord(wiring, name, tools);
     else if (purge && result.outcome === 'failed')
       tools.emit({ type: 'warning', message: `"${name}" is not purged: not all went well` }, result.state);

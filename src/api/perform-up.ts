@@ -18,7 +18,8 @@ export async function performUp(
   const inputs = inputSource(session, request);
   return await withWiring(session, tools, (wiring) => {
     const readPlan = planReader(wiring.store, plan.deployment, inputs);
-    return up(wiring, { plan, adopt: request.adopt ?? false, readPlan }, tools);
+    const { adopt = false, forceProtected } = request;
+    return up(wiring, { plan, adopt, forceProtected, readPlan }, tools);
   });
 }
 

@@ -21,6 +21,8 @@ export interface PlanRequest extends InputOptions {
   readonly name?: string | undefined;
   /** Take over a live deployment of this name that another plan file made. Default: false. */
   readonly adopt?: boolean | undefined;
+  /** Terminate and replace machines of protected services too. Default: false. */
+  readonly forceProtected?: boolean | undefined;
 }
 
 /** A plan, the deployment that it is for, and what the one would make of the other. */

@@ -39,12 +39,7 @@ export async function openReach(session: Session, name: string, inputs: InputSou
   }
 }
 
-async function reachFrom(
-  session: Session,
-  store: Store,
-  name: string,
-  inputs: InputSource,
-): Promise<Reach> {
+async function reachFrom(session: Session, store: Store, name: string, inputs: InputSource): Promise<Reach> {
   const state = await loadDeployment(store, name);
   if (state.plan === null) return unreachable(state, store);
   const needed = { inputs, need: 'none', providers: providersUsed(state) } as const;
@@ -74,7 +69,8 @@ async function reachFrom(
 function unreachable(state: DeploymentState, store: Store): Reach {
   return {
     state,
-    use: ({ name }) => Promise.reject(new OperationError(`Cannot work on machine "${name}": it is not there`)),
+    use: ({ name }) =>
+      Promise.reject(new OperationError(`Cannot work on machine "${name}": it is not there`)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }

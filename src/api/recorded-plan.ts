@@ -57,16 +57,18 @@ export interface LivePlan {
   readonly inputs: InputSource;
 }
 
-/** A deployment and its plan as it is kept, with all inputs that its scripts need. Throws `UsageError`. */
+/** A deployment and its plan as it is kept, with all inputs that its scripts need, or fewer. Throws `UsageError`. */
 export async function livePlan(
   session: Pick<Session, 'cwd' | 'environment'>,
   store: Pick<Store, 'load' | 'list' | 'loadSources'>,
   name: string,
   options: InputOptions,
+  need: ResolveRequest['need'] = 'all',
 ): Promise<LivePlan> {
   const inputs = inputSource(session, options);
   const state = await loadDeployment(store, name);
   if (state.plan === null) throw new UsageError(`Cannot use "${state.name}": no plan is recorded of it`);
-  const resolved = await readRecordedPlan(store, state, state.plan, { inputs, need: 'all' });
+  const needed = { inputs, need, providers: need === 'all' ? undefined : providersUsed(state) };
+  const resolved = await readRecordedPlan(store, state, state.plan, needed);
   return { state, plan: planOf({ ...resolved, warnings: [] }), inputs };
 }

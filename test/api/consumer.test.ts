@@ -25,7 +25,7 @@ import {
   formatProblems, LockedError, machineState, openState, OperationError, PlanError, PlanProblems, select, StateError,
   statusDocument, UsageError,
 } from 'launch-plan';
-import type { Operation, OperationResult, RunningMachine, Selector, StateSettings } from 'launch-plan';
+import type { Operation, OperationResult, RunningMachine, Selector, StateSettings, TendResult } from 'launch-plan';
 
 const settings: StateSettings = { cwd: import.meta.dirname, parallelism: 4, lockTimeout: 1_000, environment: process.env };
 const found: string[] = [];
@@ -86,6 +86,14 @@ const healing = await deployment.prepareRepair({ inputs: { word: 'x' } });
 const repair = healing.start();
 repair.cancel(new Error('not now'));
 found.push(\`cancelled \${await repair.then(({ outcome }) => outcome, (error: unknown) => (error as Error).message)}\`);
+const ends = (machines: TendResult['machines']): string => machines.map(({ machine, became }) => \`\${machine} \${became}\`).join();
+found.push(\`stop \${ends((await deployment.stop('web-1', { teardown: false })).machines)}\`);
+found.push(\`start \${ends((await deployment.start({ states: ['stopped'] }, { inputs: { word: 'x' } })).machines)}\`);
+found.push(\`reboot \${ends((await deployment.reboot('web-0', { serial: true, inputs: { word: 'x' } })).machines)}\`);
+found.push(\`replace \${ends((await deployment.replace('web-0', { maxUnavailable: 1, inputs: { word: 'x' } })).machines)}\`);
+const changes = [{ service: 'web', count: { kind: 'by', machines: 1 }, remove: [] }] as const;
+found.push(\`scale \${(await deployment.scale(changes, { inputs: { word: 'x' } })).state.machines.size}\`);
+found.push(\`down one \${(await deployment.down({ only: 'web-2', inputs: { word: 'x' } })).outcome}\`);
 found.push(\`lock \${(await state.lockHolder('small')) === null} \${(await state.unlock('small', { nonce: 'x' })) === null}\`);
 {
   await using survey = await state.gc({ plans: ['plan.yml'], olderThan: 0, inputs: { word: 'x' } });
@@ -180,9 +188,15 @@ it('a program in a strict project uses every function of the API, and does what 
     'verify true',
     'repair succeeded',
     'cancelled not now',
+    'stop web-1 done',
+    'start web-1 done',
+    'reboot web-0 done',
+    'replace web-0 done',
+    'scale 3',
+    'down one succeeded',
     'lock true true',
     'gc 0 0 0',
-    'there 2',
+    'there 3',
     'down succeeded false',
   ]);
 });
