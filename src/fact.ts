@@ -70,6 +70,8 @@ export interface Batch {
 export type FactBody =
   | { readonly type: 'deployment-created'; readonly name: string; readonly uuid: string }
   | { readonly type: 'plan-recorded'; readonly plan: PlanRecord }
+  /** `expiresAt`: epoch milliseconds at which the deployment is over; null: never. */
+  | { readonly type: 'expiry-set'; readonly expiresAt: number | null }
   /** `override` null: what the plan says counts again. */
   | {
       readonly type: 'count-overridden';

@@ -40,6 +40,7 @@ export function launchRequest(
     tags: tagsOf(state, context.wiring),
     handsHostKey: service.hostKeyByProvider,
     ...sshPortsOf(service, machines, context),
+    ...(state.expiresAt === null || service.colocate !== null ? {} : { expiresAt: state.expiresAt }),
     resolved: null,
   };
 }

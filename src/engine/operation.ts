@@ -65,6 +65,8 @@ export interface UpRequest {
   readonly adopt: boolean;
   /** Terminate and replace machines of protected services too. */
   readonly forceProtected?: boolean | undefined;
+  /** Milliseconds from now to the end of the deployment, in place of what the plan says; null: it has none. */
+  readonly ttl?: number | null | undefined;
   readonly readPlan: PlanReader;
 }
 
@@ -90,6 +92,20 @@ export interface ScaleRequest {
   readonly changes: readonly ScaleChange[];
   /** Terminate and replace machines of protected services too. */
   readonly forceProtected?: boolean | undefined;
+  readonly readPlan: PlanReader;
+}
+
+export type Extension =
+  /** So much after the end that it has. */
+  | { readonly kind: 'by'; readonly milliseconds: number }
+  /** So much from now on. */
+  | { readonly kind: 'to'; readonly milliseconds: number }
+  | { readonly kind: 'never' };
+
+export interface ExtendRequest {
+  /** The plan as the deployment keeps it. */
+  readonly plan: Plan;
+  readonly extension: Extension;
   readonly readPlan: PlanReader;
 }
 

@@ -5,6 +5,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { emptyState, providersOf } from '../state/deployment-state.ts';
 import { openLevel } from '../state/tally.ts';
+import { expiryOfUp, tellExpiry } from './expiry.ts';
 import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, UpRequest, Wiring } from './operation.ts';
@@ -22,7 +23,7 @@ import { runOperation } from './run-operation.ts';
  */
 export async function up(
   wiring: Wiring,
-  { plan: given, adopt, forceProtected = false, readPlan }: UpRequest,
+  { plan: given, adopt, ttl, forceProtected = false, readPlan }: UpRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'up' } as const;
@@ -35,9 +36,13 @@ export async function up(
   if (loaded !== null) refuseOtherPlan(loaded, plan, adopt);
   if (loaded !== null && !forceProtected) refuseUp(given, loaded, (text) => wiring.store.fingerprint(text));
   if (loaded !== null && loaded.plan?.digest !== plan.digest) await refuseOtherPlaces(wiring, loaded, plan);
-  const state = await recordPlan(wiring, loaded, plan);
+  const expiry = expiryOfUp(loaded, { plan, ttl, now: wiring.clock.now() });
+  const state = await recordPlan(wiring, loaded, { plan, expiry });
   const start = { kind: 'up', state, plan, readPlan, skipTeardown: false, signal } as const;
-  return await runOperation(wiring, start, (running) => bringUp(running, plan));
+  return await runOperation(wiring, start, async (running) => {
+    if (expiry.length > 0) await tellExpiry(running);
+    return await bringUp(running, plan);
+  });
 }
 
 /** Converges to the plan, unless there is nothing to do. */
@@ -109,7 +114,7 @@ async function refuseOtherPlaces(wiring: Wiring, { scopes }: DeploymentState, pl
 async function recordPlan(
   wiring: Wiring,
   loaded: DeploymentState | null,
-  plan: Plan,
+  { plan, expiry }: { readonly plan: Plan; readonly expiry: readonly FactBody[] },
 ): Promise<DeploymentState> {
   const created = { type: 'deployment-created', name: plan.deployment, uuid: randomUUID() } as const;
   const state = loaded ?? emptyState({ ...created, at: wiring.clock.now() });
@@ -122,6 +127,7 @@ async function recordPlan(
     [...state.machines.values()].some(({ stage }) => stage === 'gone');
   const facts: FactBody[] = [
     ...(loaded === null ? [created] : []),
+    ...expiry,
     ...settledOverrides(plan, state.overrides),
     ...(isNew ? [{ type: 'plan-recorded', plan: record } as const] : []),
   ];

@@ -39,6 +39,8 @@ export interface LaunchRequest {
   readonly handsHostKey: boolean;
   /** Where the plan says that sshd listens on these machines; absent: it does not say. */
   readonly sshPorts?: readonly number[];
+  /** Epoch milliseconds at which these machines end by themselves, where the provider sees to that; absent: never. */
+  readonly expiresAt?: number;
   /** What `resolve` made of it: all that the call says, in the provider's own terms; null before. */
   readonly resolved: Json;
 }
@@ -170,6 +172,8 @@ export interface Provider {
    * removed over their connection before that.
    */
   readonly keepsMachines: boolean;
+  /** True: a machine that was launched with `expiresAt` and shuts itself down is gone for good. */
+  readonly endsOnShutdown?: boolean;
   /** Calls of the provider's API that were made so far, by name; empty where there is none. */
   readonly apiCalls: ReadonlyMap<string, number>;
   /** All problems that can be seen before a launch: credentials, images, options, quota. */
@@ -189,6 +193,14 @@ export interface Provider {
   /** Succeeds for what is already gone. Answers once the request is accepted. */
   terminate(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   label(changes: ReadonlyMap<string, LabelChange>, cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
+  /**
+   * Sets when machines end by themselves, in epoch milliseconds, or that they do not. Absent: it does not see to that.
+   */
+  expire?(
+    ids: readonly string[],
+    expiresAt: number | null,
+    cancel: Cancel,
+  ): Promise<ReadonlyMap<string, PowerAnswer>>;
   stop(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   start(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;
   reboot(ids: readonly string[], cancel: Cancel): Promise<ReadonlyMap<string, PowerAnswer>>;

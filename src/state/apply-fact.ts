@@ -44,6 +44,10 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
     case 'plan-recorded':
       recordPlan(state, fact.plan, fact.at, touched);
       return;
+    case 'expiry-set':
+      state.expiresAt = fact.expiresAt;
+      touched.deployment = true;
+      return;
     case 'count-overridden':
       if (fact.override === null) state.overrides.delete(fact.service);
       else state.overrides.set(fact.service, fact.override);

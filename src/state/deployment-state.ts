@@ -13,6 +13,8 @@ export interface DeploymentState {
   /** Epoch milliseconds. */
   readonly createdAt: number;
   plan: PlanRecord | null;
+  /** When it is over, in epoch milliseconds; null: never. */
+  expiresAt: number | null;
   /** What services were scaled to, by name. */
   readonly overrides: Map<string, CountOverride>;
   /** The latest one. */
@@ -64,6 +66,7 @@ export function emptyState(created: {
     uuid: created.uuid,
     createdAt: created.at,
     plan: null,
+    expiresAt: null,
     overrides: new Map(),
     operation: null,
     machines: new Map(),

@@ -16,6 +16,8 @@ interface DeploymentRecord {
   readonly scopes: readonly string[];
   /** Of scopes, where it is known. */
   readonly places?: Readonly<Record<string, string>>;
+  /** Absent: never. */
+  readonly expiresAt?: number;
   /** Absent: none. */
   readonly overrides?: Readonly<Record<string, CountOverride>>;
 }
@@ -65,6 +67,7 @@ function deploymentRecord({
   lastBatch,
   scopes,
   overrides,
+  expiresAt,
 }: DeploymentState): DeploymentRecord {
   const places = [...scopes].flatMap(([name, place]) => (place === null ? [] : [[name, place] as const]));
   return {
@@ -73,6 +76,7 @@ function deploymentRecord({
     lastBatch,
     scopes: [...scopes.keys()],
     places: Object.fromEntries(places),
+    ...(expiresAt === null ? {} : { expiresAt }),
     ...(overrides.size === 0 ? {} : { overrides: Object.fromEntries(overrides) }),
   };
 }
@@ -107,6 +111,7 @@ export function readProjection(db: Database, cipher: Cipher, name: string): Depl
   state.plan = record.plan;
   state.operation = record.operation;
   state.lastBatch = record.lastBatch;
+  state.expiresAt = record.expiresAt ?? null;
   for (const [service, override] of Object.entries(record.overrides ?? {}))
     state.overrides.set(service, override);
   for (const scope of record.scopes) state.scopes.set(scope, record.places?.[scope] ?? null);
@@ -140,12 +145,13 @@ function readRecords(
 /** The newest deployment of every name. */
 export function readSummaries(db: Database): readonly DeploymentSummary[] {
   const rows = db
-    .prepare<[], { name: string; uuid: string; createdAt: number; terminated: number }>(
+    .prepare<[], Omit<DeploymentSummary, 'terminated'> & { readonly terminated: number }>(
       `SELECT name, uuid, created_at AS createdAt,
          NOT EXISTS (SELECT 1 FROM machines WHERE deployment = id AND gone = 0)
          AND NOT EXISTS (SELECT 1 FROM instances WHERE deployment = deployments.id)
          AND NOT EXISTS (SELECT 1 FROM batches WHERE deployment = id)
-         AND record ->> '$.scopes' = '[]' AS terminated
+         AND record ->> '$.scopes' = '[]' AS terminated,
+         record ->> '$.expiresAt' AS expiresAt
        FROM deployments
        WHERE id IN (SELECT max(id) FROM deployments GROUP BY name)
        ORDER BY name`,

@@ -25,6 +25,8 @@ export interface StatusDocument {
     readonly endedAt: string | null;
     readonly outcome: Outcome | null;
   } | null;
+  /** When the deployment is over; null: never. */
+  readonly expiresAt: string | null;
   readonly levels: readonly LevelStatus[];
 }
 
@@ -100,6 +102,7 @@ export function statusDocument(state: DeploymentState, paths: StatusPaths): Stat
             endedAt: operation.endedAt === null ? null : iso(operation.endedAt),
             outcome: operation.outcome,
           },
+    expiresAt: state.expiresAt === null ? null : iso(state.expiresAt),
     levels,
   };
 }

@@ -101,4 +101,6 @@ export interface DeploymentSummary {
   readonly createdAt: number;
   /** True when every machine is gone and nothing is left at a provider. */
   readonly terminated: boolean;
+  /** Epoch milliseconds at which it is over, or null. */
+  readonly expiresAt: number | null;
 }

@@ -155,6 +155,7 @@ describe('statusDocument()', () => {
         endedAt: '2026-01-02T03:04:14.000Z',
         outcome: 'succeeded',
       },
+      expiresAt: null,
       levels: [
         {
           name: 'data',

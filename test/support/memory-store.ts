@@ -88,10 +88,10 @@ export function openMemoryStore(disk: MemoryDisk): Store {
       return [...rows.values()]
         .sort((a, b) => (a.name < b.name ? -1 : 1))
         .map((row) => {
-          const { name, uuid, createdAt, machines, instances, batches, scopes } = stateOf(row);
+          const { name, uuid, createdAt, expiresAt, machines, instances, batches, scopes } = stateOf(row);
           const isEmpty = instances.size + batches.size + scopes.size === 0;
           const terminated = isEmpty && [...machines.values()].every(({ stage }) => stage === 'gone');
-          return { name, uuid, createdAt, terminated };
+          return { name, uuid, createdAt, terminated, expiresAt };
         });
     },
     async ledger() {

@@ -35,6 +35,14 @@ export function happenings(
         about(`plan recorded: ${countOf(fact.plan.levels.length, 'level')}, ${countOf(machines, 'machine')}`),
       ];
     }
+    case 'expiry-set':
+      return [
+        about(
+          fact.expiresAt === null
+            ? 'it has no end any more'
+            : `it ends at ${new Date(fact.expiresAt).toISOString()}`,
+        ),
+      ];
     case 'count-overridden':
       return [about(scaled(fact))];
     case 'operation-started':

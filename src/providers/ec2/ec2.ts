@@ -72,6 +72,7 @@ export async function createEc2Provider(config: Ec2Config, options: Ec2ProviderO
   return {
     type: 'ec2',
     keepsMachines: false,
+    endsOnShutdown: true,
     batchLimit: BATCH_LIMIT,
     consistencyDelay: options.consistencyDelay ?? CONSISTENCY_LIMIT,
     /** One call is made for each thousand machines and interval. */

@@ -12,7 +12,7 @@ import { BATCH_TAG } from './tags.ts';
 
 /** All that is settled before machines are launched. */
 export interface LaunchParts {
-  readonly request: Pick<LaunchRequest, 'service' | 'labels' | 'tags'>;
+  readonly request: Pick<LaunchRequest, 'service' | 'labels' | 'tags' | 'expiresAt'>;
   readonly options: Ec2Options;
   readonly image: Ec2Image;
   readonly alternative: Alternative;
@@ -52,6 +52,8 @@ export function runInput(
         InstanceMetadataTags: 'disabled',
       },
       ...placement(options),
+      // It shuts itself down when its time is over.
+      ...(parts.request.expiresAt !== undefined && { InstanceInitiatedShutdownBehavior: 'terminate' }),
       ...(userData !== null && { UserData: userData.toString('base64') }),
       TagSpecifications: tagSpecifications(options, tags.tags),
     },

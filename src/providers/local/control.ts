@@ -25,6 +25,8 @@ export type ControlRequest =
       readonly kind: 'label';
       readonly changes: readonly (readonly [id: string, change: LabelChange])[];
     }
+  /** `expiresAt` null: they do not end by themselves any more. */
+  | { readonly kind: 'expire'; readonly ids: readonly string[]; readonly expiresAt: number | null }
   | { readonly kind: 'list'; readonly tags: Partial<Tags> }
   | { readonly kind: 'holdings' }
   /** The host ends by itself once both are 0. */
@@ -35,6 +37,7 @@ export interface ControlAnswers {
   readonly describe: readonly Observation[];
   readonly power: readonly (readonly [id: string, answer: PowerAnswer])[];
   readonly label: readonly (readonly [id: string, answer: PowerAnswer])[];
+  readonly expire: readonly (readonly [id: string, answer: PowerAnswer])[];
   readonly list: readonly Observation[];
   readonly holdings: readonly Holding[];
   readonly remaining: { readonly machines: number; readonly clients: number };

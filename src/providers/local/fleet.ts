@@ -11,6 +11,7 @@ import type {
 } from '../provider.ts';
 import { carriesTags, NO_SUCH_MACHINE, unknownMachine } from '../provider.ts';
 import type { Power } from './control.ts';
+import { createDeadline } from './deadline.ts';
 import type { Hosting } from './hosting-lock.ts';
 import { makeEmptyHome } from './home.ts';
 import { createMachineServer } from './machine.ts';
@@ -19,7 +20,7 @@ import { readOptions } from './options.ts';
 import type { LocalOptions } from './options.ts';
 import { bootTime, judge } from './power.ts';
 import type { Reaper } from './reaper.ts';
-import { holdingOf, newRecord, placeOf, relabelled } from './record.ts';
+import { expiring, holdingOf, newRecord, placeOf, relabelled } from './record.ts';
 import type { MachineRecord, NewMachine, Surroundings } from './record.ts';
 import { createUnit } from './unit.ts';
 import type { Unit } from './unit.ts';
@@ -37,6 +38,8 @@ export interface Fleet {
   label(
     changes: readonly (readonly [id: string, change: LabelChange])[],
   ): readonly (readonly [string, PowerAnswer])[];
+  /** Records when machines end by themselves, or that they do not. */
+  expire(ids: readonly string[], expiresAt: number | null): readonly (readonly [string, PowerAnswer])[];
   /** Stops serving; machines stay recorded. */
   abandon(): void;
 }
@@ -172,7 +175,30 @@ export function createFleet(parts: FleetParts): Fleet {
     return { kind: 'launched', ids: claimed.map(({ record }) => record.id), whyFewer: null };
   }
 
+  const deadline = createDeadline(endExpired);
+
+  /** Ends the machines whose time is over, and waits for the next one. */
+  function endExpired(): void {
+    const now = Date.now();
+    let next: number | undefined;
+    const over: { readonly unit: Unit; readonly record: MachineRecord }[] = [];
+    for (const unit of units.values()) {
+      const { record } = unit;
+      const { expiresAt, wanted } = record;
+      if (expiresAt === undefined || wanted === 'gone') continue;
+      if (expiresAt <= now) over.push({ unit, record: { ...record, wanted: 'gone', failure: EXPIRED } });
+      else next = Math.min(next ?? Infinity, expiresAt);
+    }
+    if (over.length > 0) hosting.update(over.map(({ record }) => record));
+    for (const { unit, record } of over) {
+      unit.want(record);
+      unit.converge();
+    }
+    deadline.set(next);
+  }
+
   for (const record of hosting.machines) adopt(record, serverFor(record)).converge();
+  endExpired();
 
   return {
     get size() {
@@ -188,6 +214,7 @@ export function createFleet(parts: FleetParts): Fleet {
       if (read.kind === 'problem') return { kind: 'refused', message: read.message, retryAfter: null };
       const launch = launchNew(batch, read.options, environment).finally(() => launching.delete(token));
       launching.set(token, launch);
+      if (batch.request.expiresAt !== undefined) launch.then(endExpired, endExpired);
       return launch;
     },
     describe: (ids) =>
@@ -222,11 +249,27 @@ export function createFleet(parts: FleetParts): Fleet {
       for (const { unit, record } of found) unit.want(record);
       return changes.map(([id]) => [id, units.has(id) ? ACCEPTED : NO_SUCH_MACHINE] as const);
     },
+    expire(ids, expiresAt) {
+      const found = ids.flatMap((id) => {
+        const unit = units.get(id);
+        return unit === undefined || unit.record.wanted === 'gone'
+          ? []
+          : [{ id, unit, record: expiring(unit.record, expiresAt) }];
+      });
+      hosting.update(found.map(({ record }) => record));
+      for (const { unit, record } of found) unit.want(record);
+      endExpired();
+      const known = new Set(found.map(({ id }) => id));
+      return ids.map((id) => [id, known.has(id) ? ACCEPTED : NO_SUCH_MACHINE] as const);
+    },
     abandon() {
+      deadline.set(undefined);
       reaper.stop();
       for (const unit of units.values()) unit.abandon();
     },
   };
 }
 
+/** Why a machine ended that nobody asked to end. */
+const EXPIRED = 'the time of its deployment is over';
 const ACCEPTED: PowerAnswer = { kind: 'accepted' };

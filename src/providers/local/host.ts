@@ -144,6 +144,8 @@ async function answer(fleet: Fleet, request: ControlRequest, clients: () => numb
       return fleet.power(request.power, request.ids);
     case 'label':
       return fleet.label(request.changes);
+    case 'expire':
+      return fleet.expire(request.ids, request.expiresAt);
     case 'list':
       return fleet.list(request.tags);
     case 'holdings':

@@ -81,6 +81,10 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
       const answers = await client.askIfHosted({ kind: 'label', changes: [...changes] }, cancel);
       return new Map(answers ?? [...changes.keys()].map((id) => [id, NO_SUCH_MACHINE] as const));
     },
+    async expire(ids, expiresAt, cancel) {
+      const answers = await client.askIfHosted({ kind: 'expire', ids, expiresAt }, cancel);
+      return new Map(answers ?? ids.map((id) => [id, NO_SUCH_MACHINE] as const));
+    },
     stop: (ids, cancel) => power('stop', ids, cancel),
     start: (ids, cancel) => power('start', ids, cancel),
     reboot: (ids, cancel) => power('reboot', ids, cancel),

@@ -30,6 +30,8 @@ export interface MachineRecord {
   readonly launchedAt?: number;
   /** Epoch milliseconds before which it does not listen. */
   readonly bootsAt: number;
+  /** Epoch milliseconds at which it ends by itself; absent: never. */
+  readonly expiresAt?: number | undefined;
   /** Why it is meant to be gone although nobody asked for that, or null. */
   readonly failure: string | null;
 }
@@ -71,6 +73,7 @@ export function newRecord(machine: NewMachine, { space, marking }: Surroundings)
     powerCut: false,
     launchedAt: Date.now(),
     bootsAt: machine.bootsAt,
+    expiresAt: machine.request.expiresAt,
     failure: null,
   };
 }
@@ -79,6 +82,11 @@ export function newRecord(machine: NewMachine, { space, marking }: Surroundings)
 export function relabelled(record: MachineRecord, { set, remove }: LabelChange): MachineRecord {
   const kept = Object.entries(record.request.labels).filter(([key]) => !remove.includes(key));
   return { ...record, request: { ...record.request, labels: { ...Object.fromEntries(kept), ...set } } };
+}
+
+/** With another end, or none. */
+export function expiring(record: MachineRecord, expiresAt: number | null): MachineRecord {
+  return { ...record, expiresAt: expiresAt ?? undefined };
 }
 
 export function holdingOf({ id, name, request, batch, launchedAt }: MachineRecord): Holding {

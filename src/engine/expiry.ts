@@ -1,0 +1,126 @@
+import { isShared } from '../colocation.ts';
+import { UsageError } from '../errors.ts';
+import type { FactBody } from '../fact.ts';
+import type { Plan } from '../plan/plan.ts';
+import { ProviderError } from '../providers/provider.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import { providersOf } from '../state/deployment-state.ts';
+import type { Store } from '../state/store.ts';
+import { hasBeenReached } from '../state/tally.ts';
+import type { ExtendRequest, Extension, OperationResult, Wiring } from './operation.ts';
+import { setShutdownTimer } from './perform/shutdown-timer.ts';
+import type { Running } from './run-operation.ts';
+import { runOperation } from './run-operation.ts';
+
+/** Names of the deployments that are over and not down. `now`: epoch milliseconds. */
+export async function expired(store: Pick<Store, 'list'>, now: number): Promise<readonly string[]> {
+  const deployments = await store.list();
+  return deployments.flatMap(({ name, terminated, expiresAt }) =>
+    !terminated && expiresAt !== null && expiresAt <= now ? [name] : [],
+  );
+}
+
+/**
+ * Sets when a deployment is over, and tells its machines. Rejects with `LockedError`, `StateError`, or `UsageError` for
+ * an unknown deployment, and for more time where there is no end. Fails when a machine could not be told.
+ */
+export async function extend(
+  wiring: Wiring,
+  { plan, extension, readPlan }: ExtendRequest,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<OperationResult> {
+  const { deployment } = plan;
+  const holder = { owner: wiring.owner, operation: 'extend' } as const;
+  await using lock = await wiring.store.lock(deployment, holder, { timeout: wiring.lockTimeout, signal });
+  const state = await wiring.store.load(deployment);
+  if (state === null) throw new UsageError(`There is no deployment "${deployment}"`);
+  const expiresAt = extended(state, extension, wiring.clock.now());
+  const start = { kind: 'extend', state, plan, readPlan, skipTeardown: false, signal } as const;
+  return await runOperation(wiring, start, async (running) => {
+    await running.journal.commit([{ type: 'expiry-set', expiresAt }]);
+    return { succeeded: await tellExpiry(running), worked: true };
+  });
+}
+
+function extended({ name, expiresAt }: DeploymentState, extension: Extension, now: number): number | null {
+  switch (extension.kind) {
+    case 'never':
+      return null;
+    case 'to':
+      return now + extension.milliseconds;
+    case 'by':
+      if (expiresAt === null)
+        throw new UsageError(
+          `Cannot give "${name}" more time: it has no end`,
+          'Use --to for an end that is so far from now.',
+        );
+      return Math.max(now, expiresAt) + extension.milliseconds;
+    default:
+      return extension satisfies never;
+  }
+}
+
+/**
+ * What an `up` says of the end: that of a new deployment, of a plan with another `ttl` than before, or of a `ttl` that is
+ * given with it (milliseconds; null: none); nothing where the end stays as it is. Throws `UsageError` for a deployment
+ * that is over and for which nobody says how it goes on.
+ */
+export function expiryOfUp(
+  state: DeploymentState | null,
+  { plan, ttl, now }: { readonly plan: Plan; readonly ttl: number | null | undefined; readonly now: number },
+): readonly FactBody[] {
+  const before = state?.expiresAt ?? null;
+  const isNew = state === null || !isLive(state) || plan.ttl !== (state.plan?.ttl ?? null);
+  const isOver = before !== null && before <= now;
+  if (ttl === undefined && !isNew && isOver && plan.ttl === null)
+    throw new UsageError(
+      `Cannot bring up "${plan.deployment}": its time is over since ${new Date(before).toISOString()}`,
+      'Give it more with --ttl or with plan extend, or take it down.',
+    );
+  if (ttl === undefined && !isNew && !isOver) return [];
+  const chosen = ttl === undefined ? plan.ttl : ttl;
+  const expiresAt = chosen === null ? null : now + chosen;
+  return expiresAt === before ? [] : [{ type: 'expiry-set', expiresAt }];
+}
+
+function isLive({ instances, batches }: DeploymentState): boolean {
+  return instances.size > 0 || batches.size > 0;
+}
+
+/** Tells every machine that there is when it ends by itself. False when one of them could not be told. */
+export async function tellExpiry(running: Running): Promise<boolean> {
+  const { journal, providers, context, signal } = running;
+  const { state } = journal;
+  const names = [...providersOf(state)].filter((name) => !isShared(name));
+  await providers.open(names);
+  const answers = await Promise.all(
+    names.map(async (name) => {
+      const provider = providers.get(name);
+      const instances = [...state.instances.values()].filter((one) => one.provider === name);
+      if (provider.endsOnShutdown === true) {
+        const machines = instances.flatMap(({ id, machine }) => {
+          const found = state.machines.get(machine);
+          return found?.id === id && hasBeenReached(found) ? [found] : [];
+        });
+        const set = await Promise.all(
+          machines.map((machine) =>
+            context.scripts.run(() => setShutdownTimer(machine, context, { signal }), { signal }),
+          ),
+        );
+        return set.every(Boolean);
+      }
+      if (provider.expire === undefined || instances.length === 0) return true;
+      try {
+        const ids = instances.map(({ id }) => id);
+        await provider.expire(ids, state.expiresAt, { signal });
+        return true;
+      } catch (error) {
+        if (!(error instanceof ProviderError)) throw error;
+        const message = `Cannot tell provider "${name}" when its machines end: ${error.message}`;
+        context.tell({ type: 'warning', message });
+        return false;
+      }
+    }),
+  );
+  return answers.every(Boolean);
+}

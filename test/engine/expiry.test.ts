@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { expired, extend } from '../../src/engine/expiry.ts';
+import type { Extension } from '../../src/engine/operation.ts';
+import { shutdownCommand } from '../../src/engine/perform/shutdown-timer.ts';
+import { up } from '../../src/engine/up.ts';
+import { statusDocument } from '../../src/state/status.ts';
+import type { Harness } from '../support/harness.ts';
+import { createHarness } from '../support/harness.ts';
+
+const HOUR = 3_600_000;
+const PATHS = { plan: (path: string) => path, log: (path: string) => path };
+const signal = new AbortController().signal;
+
+function text(ttl: string | null = '8h'): string {
+  return `
+version: 1
+name: stack
+${ttl === null ? '' : `ttl: ${ttl}`}
+levels: [{ name: only, services: { web: { count: 2, bootstrap: { run: "true" } } } }]
+`;
+}
+
+async function end(harness: Harness): Promise<number | null> {
+  return (await harness.store.load('stack'))?.expiresAt ?? null;
+}
+
+async function extended(harness: Harness, extension: Extension) {
+  const plan = (await harness.recorded('stack')) ?? (await harness.plan(text()));
+  return await extend(harness.wiring, { plan, extension, readPlan: () => Promise.resolve(null) }, { signal });
+}
+
+async function upFor(harness: Harness, ttl: number | null, written: string | null = null) {
+  const plan = await harness.plan(text(written));
+  return await up(
+    harness.wiring,
+    { plan, adopt: false, ttl, readPlan: () => Promise.resolve(null) },
+    { signal },
+  );
+}
+
+describe('the end of a deployment', () => {
+  it('is so far from the beginning of its first up as the plan says, and stays there', async () => {
+    await using harness = await createHarness();
+    const first = harness.clock.now();
+    const { state } = await harness.up(await harness.plan(text()));
+    expect(await end(harness)).toBe(first + 8 * HOUR);
+    expect(statusDocument(state, PATHS).expiresAt).toBe(new Date(first + 8 * HOUR).toISOString());
+    await harness.clock.sleep(HOUR, { signal });
+    await harness.up(await harness.plan(text()));
+    expect(await end(harness)).toBe(first + 8 * HOUR);
+  });
+
+  it('is another one with another ttl, or none', async () => {
+    await using harness = await createHarness();
+    await harness.up(await harness.plan(text()));
+    const now = harness.clock.now();
+    await harness.up(await harness.plan(text('2h')));
+    expect(await end(harness)).toBe(now + 2 * HOUR);
+    await harness.up(await harness.plan(text(null)));
+    expect(await end(harness)).toBeNull();
+  });
+
+  it('is the one that an up was given, whatever the plan says', async () => {
+    await using harness = await createHarness();
+    const now = harness.clock.now();
+    await upFor(harness, HOUR, '8h');
+    expect(await end(harness)).toBe(now + HOUR);
+    await upFor(harness, null, '8h');
+    expect(await end(harness)).toBeNull();
+    await harness.up(await harness.plan(text()));
+    expect(await end(harness)).toBeNull();
+  });
+
+  it('begins anew with a deployment that was down, or whose time was over', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(text());
+    await harness.up(plan);
+    await harness.clock.sleep(9 * HOUR, { signal });
+    const over = harness.clock.now();
+    await harness.up(plan);
+    expect(await end(harness)).toBe(over + 8 * HOUR);
+    await harness.down(plan);
+    await harness.clock.sleep(HOUR, { signal });
+    const down = harness.clock.now();
+    await harness.up(plan);
+    expect(await end(harness)).toBe(down + 8 * HOUR);
+  });
+
+  it('has to be said again when it is over and the plan has none', async () => {
+    await using harness = await createHarness();
+    await upFor(harness, HOUR);
+    await harness.clock.sleep(2 * HOUR, { signal });
+    await expect(harness.up(await harness.plan(text(null)))).rejects.toThrow(
+      'Cannot bring up "stack": its time is over since',
+    );
+    expect((await upFor(harness, HOUR)).outcome).toBe('succeeded');
+  });
+
+  it('is put off, set and taken away', async () => {
+    await using harness = await createHarness();
+    const first = harness.clock.now();
+    await harness.up(await harness.plan(text()));
+    const { outcome, state } = await extended(harness, { kind: 'by', milliseconds: HOUR });
+    expect(outcome).toBe('succeeded');
+    expect(state.operation?.kind).toBe('extend');
+    expect(await end(harness)).toBe(first + 9 * HOUR);
+    const now = harness.clock.now();
+    await extended(harness, { kind: 'to', milliseconds: HOUR });
+    expect(await end(harness)).toBe(now + HOUR);
+    await extended(harness, { kind: 'never' });
+    expect(await end(harness)).toBeNull();
+    await expect(extended(harness, { kind: 'by', milliseconds: HOUR })).rejects.toThrow(
+      'Cannot give "stack" more time: it has no end',
+    );
+  });
+
+  it('lets those be found that are over and not down', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(text());
+    await harness.up(plan);
+    const over = harness.clock.now() + 8 * HOUR;
+    expect(await expired(harness.store, over - HOUR)).toEqual([]);
+    expect(await expired(harness.store, over)).toEqual(['stack']);
+    await harness.down(plan);
+    expect(await expired(harness.store, over)).toEqual([]);
+  });
+});
+
+describe('shutdownCommand()', () => {
+  it('replaces the time that was set before', () => {
+    expect(shutdownCommand(90)).toContain('root shutdown -c');
+    expect(shutdownCommand(90)).toContain('root shutdown -h +90');
+    expect(shutdownCommand(null)).not.toContain('-h');
+  });
+});
