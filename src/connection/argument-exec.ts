@@ -8,7 +8,7 @@ import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { lastLine } from './download.ts';
 import { finishProgram } from './script-program.ts';
-import { listenerSink } from './transfer-output.ts';
+import { afterLine, listenerSink } from './transfer-output.ts';
 
 /** Milliseconds for ending a cancelled command, which is killed after 2 s. */
 export const ENDING_LIMIT = 5_000;
@@ -64,13 +64,13 @@ export async function runWords(
       .finally(() => done.abort(signal.reason));
   }
   function begun(words: string): void {
-    group = words.split(' ');
+    group = words.split(' ').slice(1);
     onGroup?.(group);
     end();
   }
 
   const stdout = listenerSink(
-    afterGroup(nonce, begun, (chunk) => (signal.aborted ? undefined : onStdout(chunk))),
+    afterLine(nonce, begun, (chunk) => (signal.aborted ? undefined : onStdout(chunk))),
   );
   const stderr = listenerSink((chunk) => {
     if (group === undefined && early.length < EARLY_LIMIT) early = Buffer.concat([early, chunk]);
@@ -111,29 +111,4 @@ export async function endGroup(
 ): Promise<void> {
   const options = { signal: AbortSignal.timeout(ENDING_LIMIT), stdin: finishProgram(group) };
   await connection.exec(commandOf(user)(['sh', '-s']), options);
-}
-
-/** Passes on what follows the line that tells the group, and drops what an initialization file of a shell printed before. */
-function afterGroup(
-  nonce: string,
-  begun: (words: string) => void,
-  pass: (chunk: Buffer) => unknown,
-): (chunk: Buffer) => unknown {
-  const sign = Buffer.from(`${nonce} group `);
-  let held: Buffer | undefined = Buffer.alloc(0);
-  return (chunk) => {
-    if (held === undefined) return pass(chunk);
-    held = Buffer.concat([held, chunk]);
-    const at = held.indexOf(sign);
-    const newline = at < 0 ? -1 : held.indexOf(0x0a, at);
-    if (newline < 0) {
-      held = held.subarray(at < 0 ? Math.max(0, held.length - sign.length) : at);
-      return undefined;
-    }
-    const words = held.toString('latin1', at + sign.length, newline);
-    const rest = held.subarray(newline + 1);
-    held = undefined;
-    begun(words);
-    return rest.length > 0 ? pass(rest) : undefined;
-  };
 }

@@ -56,3 +56,31 @@ export function listenerSink(listener: (chunk: Buffer) => unknown): Writable {
     },
   });
 }
+
+/**
+ * Tells the first line that begins with the nonce, without it, and passes on what follows. What an initialization file
+ * of a shell printed before is dropped.
+ */
+export function afterLine(
+  nonce: string,
+  tell: (line: string) => void,
+  pass: (chunk: Buffer) => unknown,
+): (chunk: Buffer) => unknown {
+  const sign = Buffer.from(`${nonce} `);
+  let held: Buffer | undefined = Buffer.alloc(0);
+  return (chunk) => {
+    if (held === undefined) return pass(chunk);
+    held = Buffer.concat([held, chunk]);
+    const at = held.indexOf(sign);
+    const newline = at < 0 ? -1 : held.indexOf(0x0a, at);
+    if (newline < 0) {
+      held = held.subarray(at < 0 ? Math.max(0, held.length - sign.length) : at);
+      return undefined;
+    }
+    const line = held.toString('utf8', at + sign.length, newline);
+    const rest = held.subarray(newline + 1);
+    held = undefined;
+    tell(line);
+    return rest.length > 0 ? pass(rest) : undefined;
+  };
+}
