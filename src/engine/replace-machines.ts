@@ -9,8 +9,8 @@ import type { RevisionBook } from './revision-book.ts';
 import { halfDown } from './plan-record.ts';
 import { runOperation } from './run-operation.ts';
 import type { Pace } from './tend-goal.ts';
+import { inOrder } from './tend-selection.ts';
 import type { MachineEnd, TendRequest, TendResult } from './tend.ts';
-import { inOrder } from './tend.ts';
 import { bringUp } from './up.ts';
 
 /**
@@ -93,17 +93,9 @@ function paced(plan: Plan, services: ReadonlySet<string>, { maxUnavailable, seri
 
 /** A machine is given up, or an instance that goes lives on. */
 function isFailure(fact: FactBody): boolean {
-  switch (fact.type) {
-    case 'step-failed':
-    case 'launch-refused':
-      return fact.failed.gaveUp;
-    case 'launch-answered':
-      return fact.shortfall?.gaveUp === true;
-    case 'instance-kept':
-      return true;
-    default:
-      return false;
-  }
+  if (fact.type === 'step-failed' || fact.type === 'launch-refused') return fact.failed.gaveUp;
+  if (fact.type === 'launch-answered') return fact.shortfall?.gaveUp === true;
+  return fact.type === 'instance-kept';
 }
 
 function endsOf(

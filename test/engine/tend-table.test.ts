@@ -30,8 +30,8 @@ async function mixed() {
   cloud.capacity = 8;
   await harness.up(plan);
   const only = (name: string): Tending => ({ machines: [name] });
-  const killed = async (verb: Verb, name: string): Promise<void> =>
-    void (await tendUntil(harness, verb, plan, { nth: 1, of: `cloud ${verb}`, moment: 'after' }, only(name)));
+  const killed = (verb: Verb, name: string) =>
+    tendUntil(harness, verb, plan, { nth: 1, of: `cloud ${verb}`, moment: 'after' }, only(name));
   await tend(harness, 'stop', plan, only('web-1'));
   await killed('stop', 'web-2');
   await tend(harness, 'stop', plan, only('web-3'));

@@ -50,7 +50,7 @@ async function callsOf(
   const before = { ...cloud.calls };
   await work();
   const made = Object.entries(cloud.calls).map(
-    ([call, count]) => [call, count - (before[call as 'stop'] ?? 0)] as const,
+    ([call, count]) => [call, count - before[call as keyof typeof before]] as const,
   );
   return Object.fromEntries(made.filter(([, count]) => count > 0));
 }

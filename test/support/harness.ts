@@ -231,7 +231,12 @@ function operate(
       return repair(wiring, { plan, readPlan }, { signal });
     case 'down':
       return down(wiring, { deployment: plan.deployment, plan, skipTeardown: false, readPlan }, { signal });
-    default:
+    case 'start':
+    case 'stop':
+    case 'reboot':
+    case 'replace':
+    case 'scale':
+    case 'extend':
       throw new Error(`Cannot try "${kind}" in a process of its own`);
   }
 }
