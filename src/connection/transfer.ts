@@ -149,7 +149,12 @@ function isHarmless(stderr: Buffer): boolean {
 
 async function drained(stream: PassThrough): Promise<void> {
   await new Promise<void>((resolve) => {
-    stream.once('drain', resolve).once('close', resolve);
+    const go = (): void => {
+      stream.off('drain', go).off('close', go);
+      resolve();
+    };
+    stream.on('drain', go).on('close', go);
+    if (stream.destroyed) go();
   });
 }
 

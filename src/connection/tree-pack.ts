@@ -20,8 +20,7 @@ export async function* packTree(
   let small: Buffer[] = [];
   let size = 0;
   for (const entry of entries) {
-    for await (const piece of packEntry(entry)) {
-      if (entry.kind === 'file' && piece.length > 0) onBytes(piece.length);
+    for await (const piece of packEntry(entry, onBytes)) {
       small.push(piece);
       size += piece.length;
       if (size < PIECE) continue;
@@ -34,7 +33,7 @@ export async function* packTree(
   yield Buffer.concat([...small, encodeHeader(whole), Buffer.alloc(2 * BLOCK)]);
 }
 
-async function* packEntry(entry: TreeEntry): AsyncGenerator<Buffer> {
+async function* packEntry(entry: TreeEntry, onBytes: (count: number) => void): AsyncGenerator<Buffer> {
   const { kind, name, size, modified, target } = entry;
   const path = name === '' ? 'tree' : `tree/${name}`;
   yield encodeHeader({
@@ -46,7 +45,10 @@ async function* packEntry(entry: TreeEntry): AsyncGenerator<Buffer> {
     modified,
   });
   if (kind !== 'file') return;
-  yield* content(entry);
+  for await (const piece of content(entry)) {
+    onBytes(piece.length);
+    yield piece;
+  }
   yield padding(size);
 }
 
