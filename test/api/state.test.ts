@@ -237,6 +237,32 @@ describe('a deployment', () => {
     await expect((await without.deployment()).repair()).rejects.toThrow('without input "token"');
   });
 
+  it('has its machines stopped, started, rebooted, replaced and counted anew', async () => {
+    const shop = await state.deployment('shop');
+    const ends: string[] = [];
+    for (const operation of [
+      () => shop.stop('web-1', { teardown: true }),
+      () => shop.start({ states: ['stopped'] }),
+      () => shop.reboot(['web-0'], { serial: true }),
+      () => shop.replace('web-*', { maxUnavailable: 1 }),
+    ]) {
+      const { outcome, machines } = await operation();
+      ends.push([outcome, ...machines.map(({ machine, became }) => `${machine} ${became}`)].join(', '));
+    }
+    expect(ends).toEqual([
+      'succeeded, web-1 done',
+      'succeeded, web-1 done',
+      'succeeded, web-0 done',
+      'succeeded, web-0 done, web-1 done',
+    ]);
+    await expect(shop.stop('wbe')).rejects.toBeInstanceOf(UsageError);
+    const more = { service: 'web', count: { kind: 'by', machines: 1 }, remove: [] } as const;
+    expect((await shop.scale([more])).state.machines.size).toBe(4);
+    const gone = await shop.down({ only: 'web-2' });
+    expect([gone.outcome, gone.state.machines.get('web-2')?.stage]).toEqual(['succeeded', 'gone']);
+    await expect(shop.down({ only: 'wbe' })).rejects.toBeInstanceOf(UsageError);
+  });
+
   it('asks providers for what nobody accounts for', async () => {
     await using survey = await state.gc({ plans: ['slow.yml'] });
     expect([survey.orphans, survey.problems, survey.removable]).toEqual([[], [], []]);
@@ -279,7 +305,7 @@ describe('a deployment', () => {
   it('goes down, and is forgotten where that is asked for', async () => {
     const shop = await state.deployment('shop');
     const { state: before, start } = await shop.prepareDown({ purge: true });
-    expect(before.machines.size).toBe(3);
+    expect(before.machines.size).toBe(4);
     expect(await start()).toMatchObject({ outcome: 'succeeded', worked: true });
     expect((await state.deployments()).map(({ name }) => name)).toEqual(['slow']);
     await expect(shop.status()).rejects.toBeInstanceOf(UsageError);
