@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HarnessOptions } from '../support/harness.ts';
 import { createHarness, ran, summary } from '../support/harness.ts';
+import { forecast } from '../../src/engine/forecast.ts';
 import type { Pace } from '../../src/engine/tend-goal.ts';
 import type { Verb } from '../support/tending.ts';
 import { BATCH, SERIAL, VERBS, ends, tend } from '../support/tending.ts';
@@ -232,6 +233,15 @@ describe('what is stopped', () => {
     );
     expect(cloud.calls.start).toBe(2);
     expect(cloud.instances).toHaveLength(4);
+  });
+
+  it('is foretold to go on by diff', async () => {
+    const { harness, plan } = await ready(STACK);
+    await tend(harness, 'stop', plan, { machines: ['web-1'] });
+    const state = await harness.store.load('stack');
+    const fingerprint = (text: string): string => harness.store.fingerprint(text);
+    const { differences } = forecast(plan, state, { fingerprint, retired: new Map() });
+    expect(differences).toMatchObject([{ machine: 'web-1', action: 'continue', cause: 'it is stopped' }]);
   });
 
   it('is started by repair', async () => {

@@ -159,3 +159,19 @@ describe('a fault of the fake cloud', () => {
     expect(await listed(cloud)).toEqual(['i-1']);
   });
 });
+
+describe('power of the fake cloud', () => {
+  it('stops in its time, and starts what is off', async () => {
+    const { cloud, sleep } = begin({ stopTime: 100 });
+    await cloud.launch(batchOf(1), cancel);
+    const state = async () => (await cloud.describe(['i-1'], cancel)).get('i-1')?.state;
+    await cloud.stop(['i-1'], cancel);
+    expect(await state()).toBe('stopping');
+    expect((await cloud.start(['i-1'], cancel)).get('i-1')?.kind).toBe('not-yet');
+    await sleep(100);
+    await cloud.stop(['i-1'], cancel);
+    expect(await state()).toBe('stopped');
+    await cloud.start(['i-1'], cancel);
+    expect(await state()).toBe('running');
+  });
+});
