@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { expired, extend } from '../../src/engine/expiry.ts';
-import type { Extension } from '../../src/engine/operation.ts';
+import type { Extension, Wiring } from '../../src/engine/operation.ts';
 import { shutdownCommand } from '../../src/engine/perform/shutdown-timer.ts';
 import { up } from '../../src/engine/up.ts';
 import { statusDocument } from '../../src/state/status.ts';
@@ -123,6 +123,64 @@ describe('the end of a deployment', () => {
     expect(await expired(harness.store, over)).toEqual(['stack']);
     await harness.down(plan);
     expect(await expired(harness.store, over)).toEqual([]);
+  });
+});
+
+describe('machines that end by shutting down', () => {
+  async function told(fails = false) {
+    const harness = await createHarness();
+    const commands: string[] = [];
+    const end = { exitCode: fails ? 1 : 0, exitSignal: null, stdout: Buffer.alloc(0) };
+    const { connections } = harness.wiring;
+    const wiring: Wiring = {
+      ...harness.wiring,
+      provider: () => Promise.resolve({ ...harness.cloud, endsOnShutdown: true }),
+      connections: {
+        ...connections,
+        use: (target, cancel, work) =>
+          connections.use(target, cancel, (connection) =>
+            work({
+              ...connection,
+              exec(command, options) {
+                if (!command.includes('shutdown')) return connection.exec(command, options);
+                commands.push(command.match(/-h \+\d+/)?.[0] ?? 'cancelled');
+                return Promise.resolve({ ...end, stderr: Buffer.from('sudo: a password is required\n') });
+              },
+            }),
+          ),
+      },
+    };
+    return { harness, wiring, commands, [Symbol.asyncDispose]: () => harness[Symbol.asyncDispose]() };
+  }
+
+  it('are told as soon as they are reached, and anew when the end is another one', async () => {
+    await using trial = await told();
+    const { harness, wiring, commands } = trial;
+    const plan = await harness.plan(text());
+    const readPlan = () => Promise.resolve(null);
+    await up(wiring, { plan, adopt: false, readPlan }, { signal });
+    expect(commands).toEqual(['-h +480', '-h +480']);
+    await extend(wiring, { plan, extension: { kind: 'to', milliseconds: 90_000 }, readPlan }, { signal });
+    expect(commands.slice(2)).toEqual(['-h +2', '-h +2']);
+    const { outcome } = await extend(wiring, { plan, extension: { kind: 'never' }, readPlan }, { signal });
+    expect(outcome).toBe('succeeded');
+    expect(commands.slice(4)).toEqual(['cancelled', 'cancelled']);
+    await up(wiring, { plan: await harness.plan(text('1h')), adopt: false, readPlan }, { signal });
+    expect(commands.slice(6)).toEqual(['-h +60', '-h +60']);
+  });
+
+  it('come up all the same where they cannot be told, with a warning', async () => {
+    await using trial = await told(true);
+    const { harness, wiring } = trial;
+    const plan = await harness.plan(text());
+    const readPlan = () => Promise.resolve(null);
+    expect((await up(wiring, { plan, adopt: false, readPlan }, { signal })).outcome).toBe('succeeded');
+    const warnings = harness.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+    expect(warnings).toContain(
+      'Cannot have machine "web-0" end by itself when its time is over: sudo: a password is required',
+    );
+    const { outcome } = await extend(wiring, { plan, extension: { kind: 'never' }, readPlan }, { signal });
+    expect(outcome).toBe('failed');
   });
 });
 

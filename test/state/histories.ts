@@ -122,7 +122,7 @@ function launches(state: DeploymentState): readonly FactBody[] {
 
 function aboutDeployment(state: DeploymentState, choice: number): FactBody {
   const id = state.operation?.id ?? 0;
-  switch (choice % 5) {
+  switch (choice % 8) {
     case 0:
       return { type: 'plan-recorded', plan: planOf(choice) };
     case 1:
@@ -142,6 +142,34 @@ function aboutDeployment(state: DeploymentState, choice: number): FactBody {
       return { type: 'operation-ended', id, outcome: 'failed' };
     case 3:
       return { type: 'scope-prepared', provider: 'local' };
+    case 4:
+      return { type: 'expiry-set', expiresAt: choice % 3 === 0 ? null : 1_000 + choice };
+    case 5:
+      return {
+        type: 'count-overridden',
+        service: 'web',
+        override: choice % 3 === 0 ? null : { count: { min: 1, max: 3 }, without: [choice % 2] },
+      };
+    case 6: {
+      const [first, ...others] = planOf(choice).levels;
+      const web = {
+        name: 'web',
+        provider: 'local',
+        min: 1,
+        max: 2,
+        indexes: [0, 2],
+        planned: { min: 3, max: 3 },
+      };
+      const services = [...(first?.services ?? []).filter(({ name }) => name !== 'web'), web];
+      const rest = others.map((one) => ({
+        ...one,
+        services: one.services.filter(({ name }) => name !== 'web'),
+      }));
+      return {
+        type: 'plan-recorded',
+        plan: { ...planOf(choice), levels: [{ name: first?.name ?? 'only', services }, ...rest] },
+      };
+    }
     default:
       return { type: 'scope-released', provider: 'local' };
   }

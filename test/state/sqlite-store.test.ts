@@ -307,11 +307,13 @@ describe('Store.list()', () => {
         const directory = temporaryDirectory();
         await write(directory, facts, [50]);
         await using store = await openSqliteStore(directory);
-        const { machines, instances, batches, scopes } = foldFacts(facts);
+        const { machines, instances, batches, scopes, expiresAt } = foldFacts(facts);
         const terminated =
           [...machines.values()].every(({ stage }) => stage === 'gone') &&
           instances.size + batches.size + scopes.size === 0;
-        expect(await store.list()).toEqual([{ name: 'web-stack', uuid: 'uuid-1', createdAt: 1, terminated }]);
+        expect(await store.list()).toEqual([
+          { name: 'web-stack', uuid: 'uuid-1', createdAt: 1, terminated, expiresAt },
+        ]);
         rmSync(directory, { recursive: true });
       }),
       { numRuns: 20, interruptAfterTimeLimit: 20_000 },

@@ -23,11 +23,12 @@ interface Trial {
   readonly image?: Partial<Ec2Image>;
   readonly subnetId?: string;
   readonly userData?: string;
+  readonly expiresAt?: number;
 }
 
 function run(options: Readonly<Record<string, Json>>, trial: Trial = {}): ReturnType<typeof runInput> {
-  const { labels = {}, image = {}, subnetId = null, userData = null } = trial;
-  const request = requestOf({ options, labels });
+  const { labels = {}, image = {}, subnetId = null, userData = null, expiresAt } = trial;
+  const request = { ...requestOf({ options, labels }), ...(expiresAt !== undefined && { expiresAt }) };
   const read = readOptions(request);
   if (read.kind === 'problem') return expect.fail(read.message);
   return runInput({
@@ -71,6 +72,11 @@ const OUR_TAGS = {
 };
 
 describe('runInput()', () => {
+  it('has a machine that shuts down when its time is over terminated, and no other one', () => {
+    expect(inputOf({}, { expiresAt: 1 })['InstanceInitiatedShutdownBehavior']).toBe('terminate');
+    expect(inputOf({})).not.toHaveProperty('InstanceInitiatedShutdownBehavior');
+  });
+
   it('asks for tokens, and has the root volume go with its machine', () => {
     const { TagSpecifications, ...others } = inputOf({});
     expect(others).toEqual({
