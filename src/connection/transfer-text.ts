@@ -61,7 +61,10 @@ command -v tar >/dev/null 2>&1 || fail 'there is no tar on the machine'
 made=\${base%/}/.$nonce
 why=$(mkdir -m 700 -- "$made" 2>&1) || fail "$why"
 temp=$made
-why=$(tar -xpof - -C "$temp" 2>&1) || fail "$why"
+why=$(tar -xpof - -C "$temp" 2>&1) || {
+  room=$( (echo x | cat >"$temp/room") 2>&1) || why=$room
+  fail "$why"
+}
 [ -e "$temp/whole" ] || fail 'it was cut off'
 if [ "$kind" = directory ] && [ -d "$place" ]; then
   why=$(merge "$temp/tree" "$place" 2>&1) || fail "$why"

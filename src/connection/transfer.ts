@@ -164,7 +164,7 @@ function newNonce(): string {
 
 function refused(what: string, why: string, stderr: Buffer): ConnectionError {
   const said = why === '' ? (stderr.toString('utf8').trim().split('\n')[0] ?? '') : why;
-  const text = said.replace(/^(?:tar|mv|mkdir|find|sh): /, '').replace(/^can(?:'t|not) /i, 'cannot ');
+  const text = said.replace(/^(?:tar|mv|mkdir|find|cat|sh): /, '').replace(/^can(?:'t|not) /i, 'cannot ');
   return new ConnectionError(
     'failed',
     `Cannot ${what}: ${text === '' ? 'the machine did not say why' : text}`,

@@ -10,6 +10,7 @@ import { getTree, putTree } from '../../src/connection/transfer.ts';
 import { surveyTree } from '../../src/connection/tree-survey.ts';
 import { describeWhere } from '../support/applying.ts';
 import { until } from '../support/until.ts';
+import { startSshd } from '../support/sshd.ts';
 import { CONTAINERS, OPENSSH, PROCESSES } from './script-machine.ts';
 import type { ScriptMachine } from './script-machine.ts';
 
@@ -188,3 +189,32 @@ for (const kind of [OPENSSH, PROCESSES, CONTAINERS]) {
     });
   });
 }
+
+describeWhere(OPENSSH.missing === undefined)('copying to a machine whose disk is full', () => {
+  it('says so, and leaves nothing', async () => {
+    const small = await mkdtemp(join(tmpdir(), 'plan-small-'));
+    const world = `mount -t tmpfs -o size=1m none "${small}"`;
+    await using sshd = await startSshd({ world });
+    await using connection = await openConnection(sshd.access, {
+      signal: never,
+      onHostKey: () => expect.unreachable(),
+    });
+    const path = join(sshd.directory, 'big');
+    await writeFile(path, randomBytes(3_000_000));
+    const request = {
+      tree: await surveyTree(path),
+      name: 'big',
+      to: small,
+      isOneOfSeveral: false,
+      user: null,
+    };
+    await expect(putTree(connection, request, { signal: never })).rejects.toThrow(
+      /^Cannot copy ".*big" to ".*": .*No space left on device$/,
+    );
+    const { stdout } = await connection.exec(`ls -A "${small}"`, { signal: never });
+    expect(stdout.toString()).toBe('');
+    const refused = putTree(connection, { ...request, user: 'nobody', to: sshd.home }, { signal: never });
+    await expect(refused).rejects.toThrow(/Permission denied|there is no directory/);
+    await rm(small, { recursive: true });
+  });
+});
