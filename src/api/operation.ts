@@ -6,14 +6,14 @@ export type { OperationResult } from '../engine/operation.ts';
 /** What happens in an operation: a recorded fact, a step that begins, what a script prints, a warning, API calls. */
 export type OperationEvent = EngineEvent;
 
-export interface OperationOptions {
+export interface OperationOptions<E = OperationEvent> {
   /** Cancels the operation when it is aborted. */
   readonly signal?: AbortSignal | undefined;
   /**
    * Told every event as it happens, in order, with the deployment's state at that moment, which is live: read, not
    * kept. When it throws, the operation is cancelled and rejects with that.
    */
-  readonly onEvent?: ((event: OperationEvent, state: DeploymentState) => void) | undefined;
+  readonly onEvent?: ((event: E, state: DeploymentState) => void) | undefined;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface OperationOptions {
  * end, and ends with the operation; how it ended is told by `result` alone, which `await` of the operation itself
  * waits for, too. An operation that nobody waits for leaves no unhandled rejection.
  */
-export interface Operation<R> extends AsyncIterable<OperationEvent>, PromiseLike<R> {
+export interface Operation<R, E = OperationEvent> extends AsyncIterable<E>, PromiseLike<R> {
   /**
    * Rejects with `LockedError`, `StateError`, `UsageError` or `OperationError` when the operation could not begin or
    * broke off. One that was cancelled resolves with outcome `interrupted`, or rejects with the reason when nothing had
@@ -34,18 +34,18 @@ export interface Operation<R> extends AsyncIterable<OperationEvent>, PromiseLike
 }
 
 /** What the work of an operation is given. */
-export interface OperationTools {
+export interface OperationTools<E = OperationEvent> {
   readonly signal: AbortSignal;
-  emit(event: OperationEvent, state: DeploymentState): void;
+  emit(event: E, state: DeploymentState): void;
 }
 
 /** Begins the work of an operation. */
-export function startOperation<R>(
-  work: (tools: OperationTools) => Promise<R>,
-  { signal, onEvent }: OperationOptions = {},
-): Operation<R> {
+export function startOperation<R, E = OperationEvent>(
+  work: (tools: OperationTools<E>) => Promise<R>,
+  { signal, onEvent }: OperationOptions<E> = {},
+): Operation<R, E> {
   const controller = new AbortController();
-  const events: OperationEvent[] = [];
+  const events: E[] = [];
   let waiting: (() => void)[] = [];
   let ended = false;
   let thrown: { readonly error: unknown } | undefined;
@@ -56,7 +56,7 @@ export function startOperation<R>(
     for (const one of woken) one();
   }
 
-  function emit(event: OperationEvent, state: DeploymentState): void {
+  function emit(event: E, state: DeploymentState): void {
     try {
       if (thrown === undefined) onEvent?.(event, state);
     } catch (error) {
@@ -90,7 +90,7 @@ export function startOperation<R>(
     return end.value;
   }
 
-  async function* iterate(): AsyncGenerator<OperationEvent, void, undefined> {
+  async function* iterate(): AsyncGenerator<E, void, undefined> {
     for (let next = 0; ;) {
       const event = events[next];
       if (event !== undefined) {

@@ -1,7 +1,7 @@
 import type { StatusDocument } from '../state/status.ts';
 import type { DeploymentSummary, LockHolder } from '../state/store.ts';
 import type { Deployment } from './deployment.ts';
-import { createDeployment } from './deployment.ts';
+import { createDeployment } from './create-deployment.ts';
 import { chooseDeployment, listDeployments, withStore } from './deployments.ts';
 import type { GcRequest, GcSurvey } from './gc.ts';
 import type { Operation, OperationOptions, OperationResult } from './operation.ts';

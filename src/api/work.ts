@@ -1,17 +1,20 @@
-import type { Operation, OperationOptions, OperationTools } from './operation.ts';
+import type { Operation, OperationEvent, OperationOptions, OperationTools } from './operation.ts';
 import { startOperation } from './operation.ts';
 
 /** What goes on in an open state: all of it ends with the state. */
 export interface Work extends AsyncDisposable {
   /** Begins an operation. */
-  start<R>(work: (tools: OperationTools) => Promise<R>, options: OperationOptions): Operation<R>;
+  start<R, E = OperationEvent>(
+    work: (tools: OperationTools<E>) => Promise<R>,
+    options: OperationOptions<E>,
+  ): Operation<R, E>;
   /** A signal for what is not an operation. */
   signal(of: { readonly signal?: AbortSignal | undefined }): AbortSignal;
 }
 
 export function createWork(): Work {
   const closing = new AbortController();
-  const running = new Set<Operation<unknown>>();
+  const running = new Set<Operation<unknown, unknown>>();
   return {
     start(work, options) {
       const operation = startOperation((tools) => {

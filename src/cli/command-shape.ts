@@ -6,6 +6,8 @@ export interface CommandShape {
   /** Lines of the command's own help. */
   readonly details: readonly string[];
   readonly arguments: readonly ArgumentSpec[];
+  /** What stands after `--`, word by word; absent: nothing does. */
+  readonly rest?: RestSpec;
   readonly flags: readonly FlagSpec[];
   /** Command lines and what they are for. */
   readonly examples: readonly (readonly [string, string])[];
@@ -18,6 +20,12 @@ export interface ArgumentSpec {
   readonly required: boolean;
   readonly many: boolean;
   readonly completes: Completes;
+}
+
+export interface RestSpec {
+  /** As help shows it, such as `COMMAND…`. */
+  readonly name: string;
+  readonly required: boolean;
 }
 
 /** What the shell may offer for a value. */

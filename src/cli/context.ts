@@ -7,6 +7,8 @@ export interface Context {
   readonly io: Io;
   readonly flags: GlobalFlags;
   readonly args: readonly string[];
+  /** The words after `--`, of a command that takes some; null: there was no `--`. */
+  readonly rest: readonly string[] | null;
   /** All there are, in the order of help. */
   readonly commands: readonly CommandShape[];
   /** The command's own flags. */

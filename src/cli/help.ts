@@ -1,16 +1,16 @@
 import type { CommandShape, FlagSpec } from './command-shape.ts';
+import type { CommandGroup } from './command-spec.ts';
 import { variableOf } from './global-flags.ts';
 import { table } from './table.ts';
 
 /** The help of plan itself. */
-export function programHelp(commands: readonly CommandShape[], globalFlags: readonly FlagSpec[]): string {
-  const shown = commands.filter((spec) => !spec.hidden);
+export function programHelp(groups: readonly CommandGroup[], globalFlags: readonly FlagSpec[]): string {
   return lines([
     'plan - brings up levels of services, verified machine by machine, and remembers what it did',
     '',
     'Usage: plan <command> [arguments] [flags]',
     '',
-    ...columns(shown.map((spec) => [spec.name, spec.summary])),
+    ...groupLines(groups),
     '',
     'Flags of every command, each with the environment variable that sets it:',
     ...columns(globalFlags.map((flag) => [flagText(flag), variableOf(flag) ?? '', flag.summary])),
@@ -23,11 +23,14 @@ export function programHelp(commands: readonly CommandShape[], globalFlags: read
   ]);
 }
 
-/** The help of one command: 24 lines at most. */
+/** Lines that the help of a command has at most. */
+const SCREEN = 24;
+
+/** The help of one command; the flags of every command where there is room for them. */
 export function commandHelp(spec: CommandShape, globalFlags: readonly FlagSpec[]): string {
   const own = spec.flags.map((flag) => [flagText(flag), flag.summary]);
-  return lines([
-    `Usage: plan ${[spec.name, ...spec.arguments.map(argumentText)].join(' ')} [flags]`,
+  const text = [
+    `Usage: plan ${[spec.name, ...spec.arguments.map(argumentText)].join(' ')} [flags]${restText(spec)}`,
     '',
     ...spec.details,
     '',
@@ -35,9 +38,32 @@ export function commandHelp(spec: CommandShape, globalFlags: readonly FlagSpec[]
     'Examples:',
     ...columns(spec.examples),
     '',
+  ];
+  const inherited = [
     'Flags of every command, with the environment variables that set them ("plan help" explains them):',
     ...pairs(globalFlags.map((flag) => [flagText(flag), variableOf(flag) ?? ''])),
+  ];
+  const hasRoom = text.length + inherited.length <= SCREEN;
+  return lines([...text, ...(hasRoom ? inherited : ['Flags of every command: see "plan help".'])]);
+}
+
+function groupLines(groups: readonly CommandGroup[]): readonly string[] {
+  const shown = groups.map(({ title, commands }) => ({
+    title,
+    commands: commands.filter(({ hidden }) => hidden !== true),
+  }));
+  const rows = columns(shown.flatMap(({ commands }) => commands).map((spec) => [spec.name, spec.summary]));
+  const next = rows.values();
+  return shown.flatMap(({ title, commands }, i) => [
+    ...(i === 0 ? [] : ['']),
+    `${title}:`,
+    ...commands.map(() => next.next().value ?? ''),
   ]);
+}
+
+function restText({ rest }: CommandShape): string {
+  if (rest === undefined) return '';
+  return rest.required ? ` -- ${rest.name}` : ` [-- ${rest.name}]`;
 }
 
 /** `-d, --deployment NAME`. */

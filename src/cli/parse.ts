@@ -9,6 +9,8 @@ export type Invocation =
       readonly kind: 'command';
       readonly spec: CommandSpec;
       readonly args: readonly string[];
+      /** The words after `--`, of a command that takes some; null: there was no `--`. */
+      readonly rest: readonly string[] | null;
       readonly globals: Parsed;
       readonly options: Parsed;
     }
@@ -23,6 +25,20 @@ export function parseArgv(
   globalFlags: readonly FlagSpec[],
 ): Invocation {
   if (argv.length === 0) return { kind: 'help', spec: null };
+  const end = argv.indexOf('--');
+  if (end === -1) return parseWords(argv, commands, globalFlags);
+  const command = commands.find(({ name, rest }) => rest !== undefined && argv.slice(0, end).includes(name));
+  const before = command === undefined ? null : parseWords(argv.slice(0, end), commands, globalFlags);
+  if (before?.kind !== 'command' || before.spec.rest === undefined)
+    return parseWords(argv, commands, globalFlags);
+  return { ...before, rest: argv.slice(end + 1) };
+}
+
+function parseWords(
+  argv: readonly string[],
+  commands: readonly CommandSpec[],
+  globalFlags: readonly FlagSpec[],
+): Invocation {
   let invocation: Invocation | undefined;
   let helped: CommandSpec | null = null;
   const program = quietParser('plan', () => (helped = null));
@@ -40,6 +56,7 @@ export function parseArgv(
         kind: 'command',
         spec,
         args: parser.args,
+        rest: null,
         globals: parsedOf(program.opts()),
         options: parsedOf(parser.opts()),
       };

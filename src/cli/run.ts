@@ -1,5 +1,5 @@
 import { PlanError } from '../errors.ts';
-import { COMMANDS } from './commands.ts';
+import { COMMAND_GROUPS, COMMANDS } from './commands.ts';
 import { GLOBAL_FLAGS, readGlobalFlags } from './global-flags.ts';
 import { commandHelp, programHelp } from './help.ts';
 import type { Io } from './io.ts';
@@ -13,7 +13,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       case 'help':
         io.stdout.write(
           invocation.spec === null
-            ? programHelp(COMMANDS, GLOBAL_FLAGS)
+            ? programHelp(COMMAND_GROUPS, GLOBAL_FLAGS)
             : commandHelp(invocation.spec, GLOBAL_FLAGS),
         );
         return 0;
@@ -23,10 +23,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
         return 0;
       }
       case 'command': {
-        const { args, options } = invocation;
+        const { args, rest, options } = invocation;
         const flags = readGlobalFlags(invocation.globals, io.env);
         const command = await invocation.spec.load();
-        return await command({ io, flags, args, options, commands: COMMANDS });
+        return await command({ io, flags, args, rest, options, commands: COMMANDS });
       }
       default:
         return invocation satisfies never;

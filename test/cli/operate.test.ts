@@ -38,6 +38,7 @@ it('operate() ends the process when an interrupted operation does not end in tim
     },
     flags: readGlobalFlags(invocation.globals, {}),
     args: invocation.args,
+    rest: invocation.rest,
     options: invocation.options,
     commands: COMMANDS,
   };

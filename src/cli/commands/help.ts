@@ -1,5 +1,6 @@
 import { UsageError } from '../../errors.ts';
 import type { Command } from '../command-spec.ts';
+import { COMMAND_GROUPS } from '../commands.ts';
 import { GLOBAL_FLAGS } from '../global-flags.ts';
 import { commandHelp, programHelp } from '../help.ts';
 
@@ -10,6 +11,8 @@ export const helpCommand: Command = ({ io, commands, args: [name] }) => {
       `Cannot help with "${name}": it is not a command`,
       'Run "plan help" to see what there is.',
     );
-  io.stdout.write(spec === undefined ? programHelp(commands, GLOBAL_FLAGS) : commandHelp(spec, GLOBAL_FLAGS));
+  io.stdout.write(
+    spec === undefined ? programHelp(COMMAND_GROUPS, GLOBAL_FLAGS) : commandHelp(spec, GLOBAL_FLAGS),
+  );
   return Promise.resolve(0);
 };

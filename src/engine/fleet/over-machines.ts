@@ -3,6 +3,8 @@ import type { Clock } from '../../clock.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import { createQueue } from '../../queue.ts';
 import type { Queue } from '../../queue.ts';
+import { roomOf } from '../../share.ts';
+import type { Share } from '../../share.ts';
 import { within } from '../limit.ts';
 import { messageOf } from '../perform/context.ts';
 import type { Cancel } from '../perform/context.ts';
@@ -27,9 +29,6 @@ export interface MachineResult<T> {
   /** How long the work took; 0 if it was not begun. */
   readonly milliseconds: number;
 }
-
-/** A number of machines, or a share of a service's, of which at least one is always allowed. */
-export type Share = number | `${number}%`;
 
 export type OverEvent<T> =
   { readonly type: 'began'; readonly machine: string } | ({ readonly type: 'ended' } & MachineResult<T>);
@@ -126,9 +125,4 @@ function roomsOf(machines: readonly Worked[], share: Share | undefined): Readonl
   const counts = new Map<string, number>();
   for (const { service } of machines) counts.set(service, (counts.get(service) ?? 0) + 1);
   return new Map([...counts].map(([service, count]) => [service, createQueue(roomOf(share, count))]));
-}
-
-function roomOf(share: Share, count: number): number {
-  const room = typeof share === 'number' ? share : Math.ceil((count * Number(share.slice(0, -1))) / 100);
-  return Math.max(1, room);
 }

@@ -1,0 +1,97 @@
+import type { CommandSpec } from '../command-spec.ts';
+import { INPUTS, NAME, PLAN } from './shared.ts';
+
+/** Deployments: what brings them up, heals them and takes them down. */
+export const LIFECYCLE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'up',
+    summary: 'bring a deployment to what its plan says',
+    details: [
+      'Brings a deployment to what its plan says: launches machines level by level, bootstraps and verifies',
+      'them. Run it again to go on after a failure; on a deployment that is ready it does nothing.',
+    ],
+    arguments: [PLAN],
+    flags: [
+      { name: 'name', value: 'N', summary: "the deployment's name (default: the plan's own)" },
+      ...INPUTS,
+      { name: 'dry-run', summary: 'say what would be done, and touch nothing' },
+      { name: 'adopt', summary: 'take over a live deployment that another plan file made' },
+      {
+        name: 'on-failure',
+        value: 'WHAT',
+        choices: ['keep', 'down'],
+        summary: 'keep what is there (the default), or take it down unasked',
+      },
+    ],
+    examples: [
+      ['plan up plans/quickstart.yml', 'bring it up'],
+      ['plan up plans/many.yml --input machines=20 --name try-2', 'another deployment, with an input'],
+    ],
+    load: async () => (await import('../commands/up.ts')).upCommand,
+  },
+  {
+    name: 'status',
+    summary: 'levels, services, machines: state, address, age, last failure',
+    details: [
+      'Shows what is recorded of a deployment, or, with --refresh, what is true now: asks providers and',
+      'verifies again, and records nothing. Exit code 0 if it is ready or degraded, else 1.',
+    ],
+    arguments: [NAME],
+    flags: [
+      { name: 'refresh', summary: 'ask providers and verify again' },
+      {
+        name: 'limit',
+        value: 'DURATION',
+        summary: 'how long each look may take with --refresh (default: 10s)',
+      },
+      ...INPUTS,
+    ],
+    examples: [
+      ['plan status', 'the only deployment that is not terminated'],
+      ['plan status web-stack --json', 'for programs'],
+    ],
+    load: async () => (await import('../commands/status.ts')).statusCommand,
+  },
+  {
+    name: 'down',
+    summary: 'tear deployments down, levels in reverse order',
+    details: [
+      'Runs teardown scripts and terminates all machines, levels in reverse order, whatever fails on the',
+      'way. Lists what would go and asks; without a terminal it needs --yes.',
+    ],
+    arguments: [{ name: 'NAME', required: false, many: true, completes: 'deployments' }],
+    flags: [
+      { name: 'skip-teardown', summary: 'terminate without teardown scripts' },
+      { name: 'purge', summary: 'remove its record, history and logs, too' },
+      ...INPUTS,
+    ],
+    examples: [
+      ['plan down', 'the only deployment that is not terminated'],
+      ['plan down web-stack try-2 --yes', 'two deployments, unasked'],
+    ],
+    load: async () => (await import('../commands/down.ts')).downCommand,
+  },
+  {
+    name: 'repair',
+    summary: 'look at every machine, and heal what does not verify',
+    details: [
+      'Asks providers, connects and verifies, level by level. What fails is verified again, bootstrapped',
+      'again, rebooted or replaced, by the least that works; then those that depended on it. Asks first.',
+    ],
+    arguments: [NAME],
+    flags: [...INPUTS],
+    examples: [['plan repair web-stack --yes', 'unasked']],
+    load: async () => (await import('../commands/repair.ts')).repairCommand,
+  },
+  {
+    name: 'verify',
+    summary: 'look at every machine, and change nothing',
+    details: [
+      'Asks providers, connects and verifies everywhere. Exit code 0 if every machine passes, else 1.',
+    ],
+    arguments: [NAME],
+    flags: [...INPUTS],
+    examples: [['plan verify web-stack', 'every machine of a deployment']],
+    load: async () => (await import('../commands/verify.ts')).verifyCommand,
+  },
+];
