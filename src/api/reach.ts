@@ -1,9 +1,11 @@
 import type { Connection } from '../connection/connection.ts';
 import { ConnectionError } from '../connection/connection.ts';
+import type { Fleet } from '../engine/fleet/fleet.ts';
 import { openFleet } from '../engine/fleet/fleet.ts';
 import { LostError } from '../engine/perform/use-connection.ts';
 import { OperationError } from '../errors.ts';
 import type { Machine } from '../machine.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Store } from '../state/store.ts';
 import { loadDeployment, openForReading } from './deployments.ts';
@@ -17,6 +19,10 @@ import { openWiring } from './wiring.ts';
 export interface Reach extends AsyncDisposable {
   /** The deployment as it was when this was opened. */
   readonly state: DeploymentState;
+  /** Its plan as it is kept; null: none is recorded yet. */
+  readonly plan: Plan | null;
+  /** Lends connections as `use` does, and rejects with what the connection does. */
+  readonly fleet: Pick<Fleet, 'use'>;
   /**
    * Lends the connection of a machine to work that is begun at most once. Rejects with `OperationError` when there is
    * none within that time, or when it breaks.
@@ -48,6 +54,8 @@ async function reachFrom(session: Session, store: Store, name: string, inputs: I
   const fleet = await openFleet(wiring, { plan, state, readPlan: planReader(store, name, inputs) });
   return {
     state,
+    plan,
+    fleet,
     async use(machine, { signal, connectTimeout: connectWithin }, work) {
       try {
         return await fleet.use(machine, { signal, connectWithin }, work);
@@ -67,10 +75,12 @@ async function reachFrom(session: Session, store: Store, name: string, inputs: I
 
 /** Of a deployment that has no plan yet no machine can be there. */
 function unreachable(state: DeploymentState, store: Store): Reach {
+  const words = (name: string): string => `Cannot work on machine "${name}": it is not there`;
   return {
     state,
-    use: ({ name }) =>
-      Promise.reject(new OperationError(`Cannot work on machine "${name}": it is not there`)),
+    plan: null,
+    fleet: { use: ({ name }) => Promise.reject(new ConnectionError('unreachable', words(name))) },
+    use: ({ name }) => Promise.reject(new OperationError(words(name))),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }

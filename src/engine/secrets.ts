@@ -3,6 +3,7 @@ import type { Mask } from '../mask.ts';
 import { createMask } from '../mask.ts';
 import type { Plan } from '../plan/plan.ts';
 import { isSensitive } from '../sensitive.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Journal } from './journal.ts';
 
 /** The values that must not be shown, as far as a script on a machine can know them. */
@@ -51,6 +52,18 @@ export function createSecrets(plan: Plan, journal: Journal): Secrets {
     },
     areKnown: secretsAreKnown(plan),
   };
+}
+
+/** Hides all sensitive inputs and outputs of a deployment; null when one of the inputs has no value here. */
+export function maskOfAll(
+  plan: Pick<Plan, 'inputs'>,
+  { machines }: Pick<DeploymentState, 'machines'>,
+): Mask | null {
+  if (!secretsAreKnown(plan)) return null;
+  const inputs = Object.values(plan.inputs).flatMap(({ sensitive, value }) =>
+    sensitive && value !== undefined ? [String(value)] : [],
+  );
+  return createMask([...inputs, ...[...machines.values()].flatMap(sensitiveOutputs)]);
 }
 
 function sensitiveOutputs(machine: Machine): readonly string[] {

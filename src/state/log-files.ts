@@ -31,7 +31,8 @@ function machineDirectory(deployment: DeploymentName, machine: string): string {
   return join(deploymentDirectory(deployment), machine);
 }
 
-function deploymentDirectory({ name, uuid }: DeploymentName): string {
+/** Where the logs of a deployment are, relative to the state directory. */
+export function deploymentDirectory({ name, uuid }: DeploymentName): string {
   return join('logs', `${name}-${uuid.slice(0, 8)}`);
 }
 
