@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { workspace } from '../cli/command.ts';
+import type { ConsumerProject } from '../support/consumer-project.ts';
+import { consumerProject } from '../support/consumer-project.ts';
 
-const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../..');
-const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 
 const PLAN = `
 version: 1
@@ -105,42 +102,23 @@ found.push(\`down \${(await deployment.down({ skipTeardown: true })).outcome} \$
 console.log(found.join('\\n'));
 `;
 
-const TSCONFIG = {
-  compilerOptions: {
-    target: 'es2023',
-    lib: ['es2023', 'esnext.disposable'],
-    module: 'nodenext',
-    types: ['node'],
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    noPropertyAccessFromIndexSignature: true,
-    noUnusedLocals: true,
-    verbatimModuleSyntax: true,
-    skipLibCheck: false,
-  },
-  files: ['program.ts', 'types.ts'],
-};
-
-let space: Awaited<ReturnType<typeof workspace>>;
+let project: ConsumerProject;
 let index: string;
 
 beforeAll(async () => {
   index = await readFile(join(ROOT, 'src/index.ts'), 'utf8');
-  space = await workspace({
-    'package.json': JSON.stringify({ name: 'consumer', type: 'module' }),
-    'tsconfig.json': JSON.stringify(TSCONFIG),
-    'program.ts': PROGRAM,
-    'plan.yml': PLAN,
-  });
   const types = exported(/^export type \{([^}]*)\}/gm);
-  await writeFile(join(space.path, 'types.ts'), `export type { ${types.join(', ')} } from 'launch-plan';\n`);
-  await mkdir(join(space.path, 'node_modules/@types'), { recursive: true });
-  await symlink(ROOT, join(space.path, 'node_modules/launch-plan'));
-  await symlink(join(ROOT, 'node_modules/@types/node'), join(space.path, 'node_modules/@types/node'));
+  project = await consumerProject(
+    {
+      'program.ts': PROGRAM,
+      'types.ts': `export type { ${types.join(', ')} } from 'launch-plan';\n`,
+      'plan.yml': PLAN,
+    },
+    ['program.ts', 'types.ts'],
+  );
 });
 
-afterAll(() => space[Symbol.asyncDispose]());
+afterAll(() => project[Symbol.asyncDispose]());
 
 /** Names that the package exports by statements of this kind. */
 function exported(statement: RegExp): readonly string[] {
@@ -162,11 +140,8 @@ it('a program in a strict project uses every function of the API, and does what 
     expect(methods.length).toBeGreaterThan(3);
     for (const method of methods) expect(PROGRAM).toMatch(new RegExp(`\\.${method}\\(`));
   }
-  const checked = await run(process.execPath, [TSC, '-p', '.'], { cwd: space.path }).catch(
-    (error: unknown) => error as { readonly stdout: string },
-  );
-  expect(checked.stdout).toBe('');
-  const { stdout, stderr } = await run(process.execPath, ['program.js'], { cwd: space.path });
+  expect(await project.compile()).toBe('');
+  const { stdout, stderr } = await project.run('program.js');
   expect(stderr).toBe('');
   expect(stdout.trimEnd().split('\n')).toEqual([
     'valid true',
@@ -208,8 +183,8 @@ it('the package says nothing of its own, and loads nothing heavy before it is us
     await import('launch-plan');
     console.log(JSON.stringify(Object.keys(createRequire(import.meta.url).cache)));
   `;
-  await writeFile(join(space.path, 'load.mjs'), program);
-  const { stdout, stderr } = await run(process.execPath, ['load.mjs'], { cwd: space.path });
+  await writeFile(join(project.path, 'load.mjs'), program);
+  const { stdout, stderr } = await project.run('load.mjs');
   expect(stderr).toBe('');
   expect((JSON.parse(stdout) as readonly string[]).filter((path) => heavy.test(path))).toEqual([]);
 });
