@@ -39,11 +39,25 @@ export function createDeployment(session: Session, work: Work, name: string): De
       const { iterateMachines } = await import('./machines.ts');
       yield* iterateMachines(session, name, selector, { ...options, signal: work.signal(options) });
     },
+    exec: (selector, command, options = {}) =>
+      work.start(async (tools) => {
+        const { performExec } = await import('./perform-exec.ts');
+        return await performExec(session, name, selector, command, options, tools);
+      }, options),
     down: (options = {}) => work.start(async (tools) => runDown(await aimDown(options), tools), options),
     async prepareDown(options = {}) {
       const target = await aimDown(options);
       return prepared(target.state, (tools) => runDown(target, tools));
     },
+    async departures(options = {}) {
+      const { departuresOf } = await import('./perform-down.ts');
+      return departuresOf(await aimDown({ ...options, forceProtected: true }));
+    },
+    extend: (extension, options = {}) =>
+      work.start(async (tools) => {
+        const { performExtend } = await import('./perform-extend.ts');
+        return await performExtend(session, await live(options, 'none'), extension, tools);
+      }, options),
     repair: (options = {}) => work.start(async (tools) => runRepair(await live(options), tools), options),
     async prepareRepair(options = {}) {
       const target = await live(options);

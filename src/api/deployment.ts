@@ -2,13 +2,16 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 import type { StatusDocument } from '../state/status.ts';
 import type { RecordedFact } from '../state/store.ts';
 import type { EventsOptions } from './events.ts';
+import type { FleetEvent, FleetResult } from './fleet-work.ts';
 import type { InputOptions } from './given-inputs.ts';
 import type { LogFile, LogOptions, LogPiece, LogSelection } from './logs.ts';
 import type { Finding } from './look.ts';
 import type { MachinesOptions, RunningMachine } from './machines.ts';
 import type { Operation, OperationOptions, OperationResult } from './operation.ts';
 import type { OutputOptions, Outputs } from './outputs.ts';
-import type { DownOptions } from './perform-down.ts';
+import type { DownForecast, DownOptions } from './perform-down.ts';
+import type { Extension } from './perform-extend.ts';
+import type { ExecEnd, FleetCommand, FleetExecOptions } from './perform-exec.ts';
 import type { ScaleChange, ScaleOptions } from './perform-scale.ts';
 import type { StopOptions, TendOptions, TendResult } from './perform-tend.ts';
 import type { Selector } from './select.ts';
@@ -36,10 +39,23 @@ export interface Deployment {
   logs(machine: string, options?: LogOptions): AsyncIterable<LogPiece>;
   /** The machines that are selected and running, in the order of the plan, to work on. Default: all that are running. */
   machines(selector?: Selector, options?: MachinesOptions): AsyncIterable<RunningMachine>;
+  /**
+   * Runs a command on machines side by side, in the home of the user who runs it, and logs what it prints. One that is
+   * out of time or cancelled is ended on the machine, with its process group. Resolves whatever the machines answer.
+   */
+  exec(
+    selector: Selector,
+    command: FleetCommand,
+    options?: FleetExecOptions & OperationOptions<FleetEvent<ExecEnd>>,
+  ): Operation<FleetResult<ExecEnd>, FleetEvent<ExecEnd>>;
   /** Runs teardown scripts and terminates all machines, levels in reverse order, whatever fails on the way. */
   down(options?: DownOptions & OperationOptions): Operation<OperationResult>;
   /** Reads what a `down` needs, and touches nothing. */
   prepareDown(options?: DownOptions): Promise<Prepared<OperationResult>>;
+  /** What a `down` would end, protected machines among it; touches nothing. */
+  departures(options?: DownOptions): Promise<DownForecast>;
+  /** Sets when it is over, and tells the machines that end by themselves. */
+  extend(extension: Extension, options?: InputOptions & OperationOptions): Operation<OperationResult>;
   /** Looks at every machine, level by level, and heals by the least that works what does not verify. */
   repair(options?: InputOptions & OperationOptions): Operation<OperationResult>;
   /** Reads what a `repair` needs, and touches nothing. */

@@ -3,23 +3,31 @@ import { up } from '../engine/up.ts';
 import { inputSource } from './given-inputs.ts';
 import { formatProblems } from '../plan/diagnostic.ts';
 import { emptyState } from '../state/deployment-state.ts';
+import { mustLast } from './lifetime.ts';
 import type { OperationTools } from './operation.ts';
 import type { Planned } from './planned.ts';
 import { planReader } from './recorded-plan.ts';
 import type { Session } from './session.ts';
 import { withWiring } from './wiring.ts';
 
+export interface UpOptions {
+  /** Milliseconds from now to the end of the deployment, in place of what the plan says; null: it has none. */
+  readonly ttl?: number | null | undefined;
+}
+
 /** Brings a deployment to what its plan says. Rejects as the engine's `up` does. */
 export async function performUp(
   session: Session,
   { plan, request }: Pick<Planned, 'plan' | 'request'>,
+  { ttl }: UpOptions,
   tools: OperationTools,
 ): Promise<OperationResult> {
+  if (typeof ttl === 'number') mustLast(ttl);
   const inputs = inputSource(session, request);
   return await withWiring(session, tools, (wiring) => {
     const readPlan = planReader(wiring.store, plan.deployment, inputs);
     const { adopt = false, forceProtected } = request;
-    return up(wiring, { plan, adopt, forceProtected, readPlan }, tools);
+    return up(wiring, { plan, adopt, ttl, forceProtected, readPlan }, tools);
   });
 }
 

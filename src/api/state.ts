@@ -6,6 +6,7 @@ import { chooseDeployment, listDeployments, withStore } from './deployments.ts';
 import type { GcRequest, GcSurvey } from './gc.ts';
 import type { Operation, OperationOptions, OperationResult } from './operation.ts';
 import type { Planned, PlanRequest } from './planned.ts';
+import type { UpOptions } from './perform-up.ts';
 import type { Session } from './session.ts';
 import { statusOf } from './status.ts';
 import type { UnlockOptions } from './unlock.ts';
@@ -40,8 +41,10 @@ export interface State extends AsyncDisposable {
    * Brings a deployment to what its plan says: one that was read by `plan`, or the path of one, whose warnings come as
    * events before the others.
    */
-  up(plan: Planned, options?: OperationOptions): Operation<OperationResult>;
-  up(plan: string, options?: PlanRequest & OperationOptions): Operation<OperationResult>;
+  up(plan: Planned, options?: UpOptions & OperationOptions): Operation<OperationResult>;
+  up(plan: string, options?: UpOptions & PlanRequest & OperationOptions): Operation<OperationResult>;
+  /** The deployments whose time is over and that are not down. */
+  expired(): Promise<readonly DeploymentSummary[]>;
   /** Asks providers for what this tool made and no deployment accounts for. The survey is to be disposed of. */
   gc(request?: GcRequest): Promise<GcSurvey>;
   /** Who has the lock of a deployment, or left it behind; null: nobody. */
@@ -77,13 +80,17 @@ export function createState(session: Session): State {
       const { validatePlan } = await import('./validate.ts');
       return validatePlan(session, path);
     },
-    up: (plan: Planned | string, options: PlanRequest & OperationOptions = {}) =>
+    up: (plan: Planned | string, options: UpOptions & PlanRequest & OperationOptions = {}) =>
       work.start(async (tools) => {
         const planned = typeof plan === 'string' ? await readPlanned(plan, options) : plan;
         const { performUp, tellWarnings } = await import('./perform-up.ts');
         if (typeof plan === 'string') tellWarnings(planned, tools);
-        return await performUp(session, planned, tools);
+        return await performUp(session, planned, options, tools);
       }, options),
+    async expired() {
+      const { listExpired } = await import('./expired.ts');
+      return await withStore(directory, listExpired);
+    },
     async gc(request = {}) {
       const { surveyOrphans } = await import('./gc.ts');
       return await surveyOrphans(session, { ...request, signal: work.signal(request) });

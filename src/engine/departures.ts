@@ -22,6 +22,8 @@ export interface Departure {
   readonly provider: string;
   /** Null: there is no instance. */
   readonly id: string | null;
+  /** Name of the machine whose instance it shares, or null. */
+  readonly host: string | null;
   /** A teardown script runs before it goes. */
   readonly teardown: boolean;
 }
@@ -54,6 +56,7 @@ export function departures(
       teardown === null ? [] : [name],
     ),
   );
+  const hosts = hostsOf(state);
   let staying = 0;
   for (const machine of state.machines.values()) {
     const { name, service, provider, id, stage } = machine;
@@ -68,6 +71,7 @@ export function departures(
       state: machineState(machine),
       provider: declaredProvider(provider),
       id: id === null ? null : instanceOf(id),
+      host: id !== null && isShared(provider) ? (hosts.get(instanceOf(id)) ?? null) : null,
       teardown: torn.has(service) && needsTeardown(machine),
     };
     const group = leavingGroup(machine);
@@ -81,4 +85,12 @@ export function departures(
     return machines === undefined || level === undefined ? [] : [{ level, machines }];
   });
   return { levels, staying };
+}
+
+/** Names of the machines that have an instance of their own, by its id. */
+function hostsOf({ machines }: DeploymentState): ReadonlyMap<string, string> {
+  const hosts = new Map<string, string>();
+  for (const { name, provider, id } of machines.values())
+    if (id !== null && !isShared(provider)) hosts.set(id, name);
+  return hosts;
 }

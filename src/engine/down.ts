@@ -4,6 +4,7 @@ import { ProviderError } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { providersOf } from '../state/deployment-state.ts';
 import { leaversNamed } from './departures.ts';
+import { isOver } from './expiry.ts';
 import type { DownRequest, OperationResult, Wiring } from './operation.ts';
 import type { Running } from './run-operation.ts';
 import { refuseDown } from './protect.ts';
@@ -17,13 +18,14 @@ import { tagsOf } from './tags.ts';
  */
 export async function down(
   wiring: Wiring,
-  { deployment, plan, skipTeardown, only, forceProtected = false, readPlan }: DownRequest,
+  { deployment, plan, skipTeardown, only, forceProtected = false, ifExpired = false, readPlan }: DownRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'down' } as const;
   await using lock = await wiring.store.lock(deployment, holder, { timeout: wiring.lockTimeout, signal });
   const state = await wiring.store.load(deployment);
   if (state === null) throw new UsageError(`There is no deployment "${deployment}"`);
+  if (ifExpired && !isOver(state, wiring.clock.now())) return { outcome: 'succeeded', state, worked: false };
   if (!forceProtected) refuseDown(state, only);
   const known = plan ?? withoutScripts(deployment);
   return await runOperation(

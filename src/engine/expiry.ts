@@ -5,19 +5,24 @@ import type { Plan } from '../plan/plan.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { providersOf } from '../state/deployment-state.ts';
-import type { Store } from '../state/store.ts';
+import type { DeploymentSummary, Store } from '../state/store.ts';
 import { hasBeenReached } from '../state/tally.ts';
 import type { ExtendRequest, Extension, OperationResult, Wiring } from './operation.ts';
 import { setShutdownTimer } from './perform/shutdown-timer.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
 
-/** Names of the deployments that are over and not down. `now`: epoch milliseconds. */
-export async function expired(store: Pick<Store, 'list'>, now: number): Promise<readonly string[]> {
-  const deployments = await store.list();
-  return deployments.flatMap(({ name, terminated, expiresAt }) =>
-    !terminated && expiresAt !== null && expiresAt <= now ? [name] : [],
-  );
+/** The deployments that are over and not down. `now`: epoch milliseconds. */
+export async function expired(
+  store: Pick<Store, 'list'>,
+  now: number,
+): Promise<readonly DeploymentSummary[]> {
+  return (await store.list()).filter((summary) => !summary.terminated && isOver(summary, now));
+}
+
+/** The time of a deployment is over. `now`: epoch milliseconds. */
+export function isOver({ expiresAt }: Pick<DeploymentState, 'expiresAt'>, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now;
 }
 
 /**
@@ -71,13 +76,13 @@ export function expiryOfUp(
 ): readonly FactBody[] {
   const before = state?.expiresAt ?? null;
   const isNew = state === null || !isLive(state) || plan.ttl !== (state.plan?.ttl ?? null);
-  const isOver = before !== null && before <= now;
-  if (ttl === undefined && !isNew && isOver && plan.ttl === null)
+  const wasOver = before !== null && before <= now;
+  if (ttl === undefined && !isNew && wasOver && plan.ttl === null)
     throw new UsageError(
       `Cannot bring up "${plan.deployment}": its time is over since ${new Date(before).toISOString()}`,
       'Give it more with --ttl or with plan extend, or take it down.',
     );
-  if (ttl === undefined && !isNew && !isOver) return [];
+  if (ttl === undefined && !isNew && !wasOver) return [];
   const chosen = ttl === undefined ? plan.ttl : ttl;
   const expiresAt = chosen === null ? null : now + chosen;
   return expiresAt === before ? [] : [{ type: 'expiry-set', expiresAt }];

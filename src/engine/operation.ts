@@ -65,6 +65,8 @@ export interface UpRequest {
   readonly adopt: boolean;
   /** Terminate and replace machines of protected services too. */
   readonly forceProtected?: boolean | undefined;
+  /** False: only ask for the machines of the open level, and leave the rest to another `up`. Default: true. */
+  readonly wait?: boolean | undefined;
   /** Milliseconds from now to the end of the deployment, in place of what the plan says; null: it has none. */
   readonly ttl?: number | null | undefined;
   readonly readPlan: PlanReader;
@@ -118,6 +120,8 @@ export interface DownRequest {
   readonly only?: readonly string[] | undefined;
   /** Terminate and replace machines of protected services too. */
   readonly forceProtected?: boolean | undefined;
+  /** Do nothing unless the time of the deployment is over. */
+  readonly ifExpired?: boolean | undefined;
   readonly readPlan: PlanReader;
 }
 

@@ -3,6 +3,7 @@ import type { Plan } from '../plan/plan.ts';
 import { servicesOf } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { leaversNamed } from './departures.ts';
+import type { Forecast } from './difference.ts';
 import { forecast } from './forecast.ts';
 import type { Fingerprint } from './made.ts';
 
@@ -49,7 +50,15 @@ export function refuseUp(plan: Plan, state: DeploymentState, fingerprint: Finger
   const isProtected = protection(state, plan);
   const machines = [...state.machines.values()];
   if (!machines.some(({ service, stage }) => stage !== 'gone' && isProtected(service))) return;
-  const { differences } = forecast(plan, state, { fingerprint, retired: new Map() });
+  refuseForecast(forecast(plan, state, { fingerprint, retired: new Map() }), plan, state);
+}
+
+/** Throws `UsageError` when what is foretold of an `up` terminates or replaces protected machines. */
+export function refuseForecast(
+  { differences }: Pick<Forecast, 'differences'>,
+  plan: Plan,
+  state: DeploymentState,
+): void {
   const named = (wanted: 'terminate' | 'replace'): readonly string[] =>
     differences.flatMap(({ machine, action, begun }) => (action === wanted && !begun ? [machine] : []));
   refuseProtected('terminate', named('terminate'), { state, plan });

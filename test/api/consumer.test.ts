@@ -41,7 +41,7 @@ try {
 const cancel = new AbortController();
 const planned = await state.plan('plan.yml', { inputs: { count: 2, word: 'x' } });
 found.push(\`would \${planned.forecast.differences.map(({ action, machine }) => \`\${action} \${machine}\`).join(', ')}\`);
-const up: Operation<OperationResult> = state.up(planned, { signal: cancel.signal, onEvent: (event, { name }) => {
+const up: Operation<OperationResult> = state.up(planned, { ttl: 7_200_000, signal: cancel.signal, onEvent: (event, { name }) => {
   if (event.type === 'fact' && event.fact.type === 'operation-started') found.push(\`began \${name}\`);
 } });
 let facts = 0;
@@ -90,6 +90,9 @@ found.push(\`reboot \${ends((await deployment.reboot('web-0', { serial: true, in
 found.push(\`replace \${ends((await deployment.replace('web-0', { maxUnavailable: 1, inputs: { word: 'x' } })).machines)}\`);
 const changes = [{ service: 'web', count: { kind: 'by', machines: 1 }, remove: [] }] as const;
 found.push(\`scale \${(await deployment.scale(changes, { inputs: { word: 'x' } })).state.machines.size}\`);
+const { levels, staying } = await deployment.departures({ only: 'web-2', inputs: { word: 'x' } });
+found.push(\`departures \${levels.flatMap((level) => level.machines.map((one) => one.machine)).join()} \${staying}\`);
+found.push(\`extend \${(await deployment.extend({ kind: 'to', milliseconds: 3_600_000 })).state.expiresAt !== null} \${(await state.expired()).length}\`);
 found.push(\`down one \${(await deployment.down({ only: 'web-2', inputs: { word: 'x' } })).outcome}\`);
 found.push(\`lock \${(await state.lockHolder('small')) === null} \${(await state.unlock('small', { nonce: 'x' })) === null}\`);
 {
@@ -168,6 +171,8 @@ it('a program in a strict project uses every function of the API, and does what 
     'reboot web-0 done',
     'replace web-0 done',
     'scale 3',
+    'departures web-2 2',
+    'extend true 0',
     'down one succeeded',
     'lock true true',
     'gc 0 0 0',

@@ -120,7 +120,7 @@ describe('the end of a deployment', () => {
     await harness.up(plan);
     const over = harness.clock.now() + 8 * HOUR;
     expect(await expired(harness.store, over - HOUR)).toEqual([]);
-    expect(await expired(harness.store, over)).toEqual(['stack']);
+    expect((await expired(harness.store, over)).map(({ name }) => name)).toEqual(['stack']);
     await harness.down(plan);
     expect(await expired(harness.store, over)).toEqual([]);
   });
