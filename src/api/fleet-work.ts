@@ -65,7 +65,7 @@ export interface FleetWork<T> {
   readonly kind: 'exec' | 'copy';
   /** Does it: calls `overMachines` with these options, `isFailure` among them. */
   run(
-    fleet: Pick<Fleet, 'use'>,
+    fleet: Fleet,
     machines: readonly Machine[],
     options: OverOptions<T> & { readonly isFailure: (value: T) => boolean },
     log: (machine: string, chunk: Buffer) => void,
@@ -177,7 +177,9 @@ function openLogbook<T>(
       const line = `[${outcomeWords(outcome, words)}, ${formatDuration(milliseconds)}]`;
       ends.push(logs.end(machine, line).catch(warn));
     },
-    written: async () => void (await Promise.all(ends)),
+    async written() {
+      await Promise.all(ends);
+    },
   };
 }
 

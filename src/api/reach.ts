@@ -21,8 +21,8 @@ export interface Reach extends AsyncDisposable {
   readonly state: DeploymentState;
   /** Its plan as it is kept; null: none is recorded yet. */
   readonly plan: Plan | null;
-  /** Lends connections as `use` does, and rejects with what the connection does. */
-  readonly fleet: Pick<Fleet, 'use'>;
+  /** Lends connections as `use` does, and rejects with what the connection does. It is closed with this. */
+  readonly fleet: Fleet;
   /**
    * Lends the connection of a machine to work that is begun at most once. Rejects with `OperationError` when there is
    * none within that time, or when it breaks.
@@ -79,7 +79,10 @@ function unreachable(state: DeploymentState, store: Store): Reach {
   return {
     state,
     plan: null,
-    fleet: { use: ({ name }) => Promise.reject(new ConnectionError('unreachable', words(name))) },
+    fleet: {
+      use: ({ name }) => Promise.reject(new ConnectionError('unreachable', words(name))),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    },
     use: ({ name }) => Promise.reject(new OperationError(words(name))),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
