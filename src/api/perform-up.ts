@@ -11,6 +11,11 @@ import type { Session } from './session.ts';
 import { withWiring } from './wiring.ts';
 
 export interface UpOptions {
+  /**
+   * False: only ask for the machines that the lowest level still lacks that is not ready as the plan says, until their
+   * providers have given or refused them. Another `up` goes on from there. Default: true.
+   */
+  readonly wait?: boolean | undefined;
   /** Milliseconds from now to the end of the deployment, in place of what the plan says; null: it has none. */
   readonly ttl?: number | null | undefined;
 }
@@ -19,7 +24,7 @@ export interface UpOptions {
 export async function performUp(
   session: Session,
   { plan, request }: Pick<Planned, 'plan' | 'request'>,
-  { ttl }: UpOptions,
+  { ttl, wait }: UpOptions,
   tools: OperationTools,
 ): Promise<OperationResult> {
   if (typeof ttl === 'number') mustLast(ttl);
@@ -27,7 +32,7 @@ export async function performUp(
   return await withWiring(session, tools, (wiring) => {
     const readPlan = planReader(wiring.store, plan.deployment, inputs);
     const { adopt = false, forceProtected } = request;
-    return up(wiring, { plan, adopt, ttl, forceProtected, readPlan }, tools);
+    return up(wiring, { plan, adopt, ttl, wait, forceProtected, readPlan }, tools);
   });
 }
 

@@ -1,3 +1,4 @@
+import { reconcileAsk } from './reconcile-ask.ts';
 import { reconcileDown } from './reconcile-down.ts';
 import { reconcileTend } from './reconcile-tend.ts';
 import { reconcileUp } from './reconcile-up.ts';
@@ -11,6 +12,8 @@ export function reconcile(goal: Goal, situation: Situation): Reconciliation {
   switch (goal.kind) {
     case 'up':
       return reconcileUp(goal.plan, situation);
+    case 'ask':
+      return reconcileAsk(goal.plan, situation);
     case 'tend':
       return reconcileTend(goal, situation);
     case 'down':

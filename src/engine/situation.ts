@@ -9,6 +9,8 @@ import type { TendGoal } from './tend-goal.ts';
 /** What an operation wants of the deployment. */
 export type Goal =
   | { readonly kind: 'up'; readonly plan: Plan }
+  /** Of an `up` only that providers are asked for machines. */
+  | { readonly kind: 'ask'; readonly plan: Plan }
   | TendGoal
   /** `only`: the names of the machines that go; absent: all of them. */
   | { readonly kind: 'down'; readonly only?: ReadonlySet<string> | undefined };

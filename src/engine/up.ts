@@ -3,17 +3,19 @@ import { UsageError } from '../errors.ts';
 import type { FactBody } from '../fact.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
-import { emptyState, providersOf } from '../state/deployment-state.ts';
+import { emptyState } from '../state/deployment-state.ts';
 import { openLevel } from '../state/tally.ts';
 import { expiryOfUp, tellExpiry } from './expiry.ts';
 import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
+import { askForMachines } from './no-wait.ts';
 import type { OperationResult, UpRequest, Wiring } from './operation.ts';
 import { applyOverrides, settledOverrides } from './overrides.ts';
 import { halfDown, planRecord } from './plan-record.ts';
 import { check, prepare } from './prepare.ts';
 import { refuseUp } from './protect.ts';
 import { openProviders } from './providers.ts';
+import { providersNeeded } from './providers-needed.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
 
@@ -23,7 +25,7 @@ import { runOperation } from './run-operation.ts';
  */
 export async function up(
   wiring: Wiring,
-  { plan: given, adopt, ttl, forceProtected = false, readPlan }: UpRequest,
+  { plan: given, adopt, ttl, forceProtected = false, wait = true, readPlan }: UpRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const holder = { owner: wiring.owner, operation: 'up' } as const;
@@ -41,7 +43,7 @@ export async function up(
   const start = { kind: 'up', state, plan, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, async (running) => {
     if (expiry.length > 0) await tellExpiry(running);
-    return await bringUp(running, plan);
+    return await (wait ? bringUp : askForMachines)(running, plan);
   });
 }
 
@@ -56,7 +58,7 @@ export async function bringUp(
   const goal = { kind: 'up', plan } as const;
   if (!running.hasWork(goal)) return { succeeded: isUp(running), worked: false };
   await running.journal.commit(unreached(state));
-  await running.providers.open(neededBy(state));
+  await running.providers.open(providersNeeded(state));
   await check(running, plan);
   await prepare(running, plan);
   await running.converge(goal);
@@ -72,17 +74,11 @@ function unreached({ machines }: DeploymentState): readonly FactBody[] {
   );
 }
 
-function isUp({ journal: { state }, isRevised }: Running): boolean {
+/** Every level is passed and as the plan says, and what it does not ask for is gone. */
+export function isUp({ journal: { state }, isRevised }: Running): boolean {
   return (
     isRevised() && openLevel(state.tallies) === state.tallies.levels.length && haveLeft('unwanted', state)
   );
-}
-
-/** The providers of the plan, and of the instances that there are or may be. */
-function neededBy(state: DeploymentState): ReadonlySet<string> {
-  const services = (state.plan?.levels ?? []).flatMap((level) => level.services);
-  const planned = services.filter(({ max }) => max > 0).map(({ provider }) => provider);
-  return new Set([...planned, ...providersOf(state)]);
 }
 
 function refuseOtherPlan(state: DeploymentState, plan: Plan, adopt: boolean): void {

@@ -25,7 +25,7 @@ export interface Ec2Operations extends AsyncDisposable {
   readonly stateDirectory: string;
   readonly planPath: string;
   readonly events: readonly EngineEvent[];
-  up(): Promise<OperationResult>;
+  up(options?: { readonly wait?: boolean }): Promise<OperationResult>;
   repair(): Promise<OperationResult>;
   down(): Promise<OperationResult>;
 }
@@ -95,7 +95,7 @@ levels:
     stateDirectory,
     planPath: path,
     events,
-    up: () => up(wiring, { plan, adopt: false, readPlan: same }, { signal }),
+    up: (options) => up(wiring, { plan, adopt: false, readPlan: same, ...options }, { signal }),
     repair: () => repair(wiring, { plan, readPlan: same }, { signal }),
     down: () =>
       down(wiring, { deployment: plan.deployment, plan, skipTeardown: false, readPlan: same }, { signal }),
