@@ -21,7 +21,7 @@ export interface Task {
   /** What is said when there was nothing to do. */
   readonly idle: string;
   /** What is said after success, where that is not the list of what is ready. */
-  readonly done: string | null;
+  readonly done: string | ((state: DeploymentState) => string) | null;
   start(options: OperationOptions): Operation<OperationResult>;
   /** What is done when it fails, if anything. */
   recover?(): Promise<Task | null>;

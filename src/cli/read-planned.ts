@@ -9,8 +9,9 @@ import { inputsOf, tellWarnings } from './given-inputs.ts';
 export async function readPlanned(context: Context, state: State): Promise<Planned> {
   const name = deploymentName(context);
   const adopt = context.options.flag('adopt');
+  const forceProtected = context.options.flag('force-protected');
   try {
-    return await state.plan(context.args[0] ?? '', { name, adopt, ...inputsOf(context) });
+    return await state.plan(context.args[0] ?? '', { name, adopt, forceProtected, ...inputsOf(context) });
   } catch (error) {
     if (error instanceof PlanProblems) tellWarnings(context, error.warnings);
     throw error;

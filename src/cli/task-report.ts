@@ -37,7 +37,8 @@ export function reportTask(
     if (outcome === 'failed') return failureReport(kind, state, options);
     if (progress === 'quiet') return [];
     if (!worked) return [task.idle];
-    return task.done === null ? readyReport(state, timeline, now, options) : [task.done];
+    if (task.done === null) return readyReport(state, timeline, now, options);
+    return [typeof task.done === 'string' ? task.done : task.done(state)];
   }
 }
 

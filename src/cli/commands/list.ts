@@ -4,6 +4,7 @@ import type { State } from '../../api/state.ts';
 import { formatDuration } from '../../duration.ts';
 import type { Command } from '../command-spec.ts';
 import { print, printJson, tell } from '../context.ts';
+import { countdown } from '../lifetime.ts';
 import { withState } from '../open-here.ts';
 import { table } from '../table.ts';
 
@@ -15,6 +16,7 @@ interface Listed {
   readonly machines: number;
   readonly ready: number;
   readonly createdAt: string;
+  readonly expiresAt: string | null;
 }
 
 export const listCommand: Command = (context) =>
@@ -25,17 +27,25 @@ export const listCommand: Command = (context) =>
     else if (deployments.length === 0) tell(context, 'No deployment is recorded here.');
     else {
       const now = Date.now();
-      const rows = deployments.map(({ name, state: found, ready, machines, createdAt, plan }) => [
-        name,
-        found,
-        `${ready}/${machines}`,
-        formatDuration(Math.max(0, now - Date.parse(createdAt))),
-        plan ?? '-',
+      const isEnding = deployments.some((one) => endOf(one, now) !== '-');
+      const rows = deployments.map((one) => [
+        one.name,
+        one.state,
+        `${one.ready}/${one.machines}`,
+        formatDuration(Math.max(0, now - Date.parse(one.createdAt))),
+        ...(isEnding ? [endOf(one, now)] : []),
+        one.plan ?? '-',
       ]);
-      print(context, table([['NAME', 'STATE', 'READY', 'AGE', 'PLAN'], ...rows]).join('\n'));
+      const heads = ['NAME', 'STATE', 'READY', 'AGE', ...(isEnding ? ['END'] : []), 'PLAN'];
+      print(context, table([heads, ...rows]).join('\n'));
     }
     return 0;
   });
+
+/** When it is over, where that is to come or nobody took it down. */
+function endOf({ state, expiresAt }: Listed, now: number): string {
+  return expiresAt === null || state === 'terminated' ? '-' : countdown(Date.parse(expiresAt), now);
+}
 
 async function listed(state: State, cwd: string): Promise<readonly Listed[]> {
   const statuses = new Map((await state.statuses()).map((status) => [status.deployment, status]));
@@ -50,6 +60,7 @@ async function listed(state: State, cwd: string): Promise<readonly Listed[]> {
       machines: services.reduce((sum, service) => sum + service.machines.length, 0),
       ready: services.reduce((sum, service) => sum + service.ready, 0),
       createdAt: new Date(createdAt).toISOString(),
+      expiresAt: status.expiresAt,
     };
   });
 }

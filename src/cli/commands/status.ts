@@ -7,6 +7,7 @@ import type { Command } from '../command-spec.ts';
 import type { Context } from '../context.ts';
 import { print, printJson } from '../context.ts';
 import { inputsOf } from '../given-inputs.ts';
+import { countdown } from '../lifetime.ts';
 import { givenName, withState } from '../open-here.ts';
 import { countOf } from '../render/happening.ts';
 import { hang } from '../render/hang.ts';
@@ -61,7 +62,7 @@ interface TextOptions {
 
 /** Status for people. */
 export function statusText(document: StatusDocument, { now, cwd, style, broken }: TextOptions): string {
-  const { deployment, state, plan, operation, levels } = document;
+  const { deployment, state, plan, operation, levels, expiresAt } = document;
   const lines = [`${style.bold(deployment)}  ${coloured(state, style)}${plan === null ? '' : `  ${plan}`}`];
   if (operation !== null) {
     const { kind, owner, outcome, startedAt, endedAt } = operation;
@@ -70,6 +71,7 @@ export function statusText(document: StatusDocument, { now, cwd, style, broken }
     lines.push(`${kind} by ${owner}: ${end} ${age(endedAt ?? startedAt, now)} ago`);
     if (broken || outcome === 'failed' || outcome === 'interrupted') lines.push(...pendingLines(levels));
   }
+  if (expiresAt !== null && state !== 'terminated') lines.push(endLine(Date.parse(expiresAt)));
   const machines = levels.flatMap(({ services }) => services.flatMap((service) => service.machines));
   const widths = columnWidths(machines);
   for (const level of levels) {
@@ -84,6 +86,11 @@ export function statusText(document: StatusDocument, { now, cwd, style, broken }
     }
   }
   return lines.join('\n');
+
+  function endLine(end: number): string {
+    const text = countdown(end, now);
+    return end > now ? text : style.bad(text);
+  }
 
   function machineLines(machine: MachineStatus): readonly string[] {
     const state = coloured(machine.state, style) + ' '.repeat(widths.state - machine.state.length);

@@ -1,4 +1,5 @@
 import type { Planned } from '../../api/planned.ts';
+import { refuseProtected } from '../../api/protected.ts';
 import type { Command } from '../command-spec.ts';
 import { confirm } from '../confirm.ts';
 import type { Context } from '../context.ts';
@@ -9,6 +10,7 @@ import { tellWarnings } from '../given-inputs.ts';
 import { withState } from '../open-here.ts';
 import { operate } from '../operate.ts';
 import { readPlanned } from '../read-planned.ts';
+import { lifetimeOf } from '../lifetime.ts';
 import { jsonOutputs, progressOf } from '../render/choose.ts';
 import type { JsonLine } from '../render/json.ts';
 import { writeJsonLine } from '../render/json.ts';
@@ -16,6 +18,7 @@ import { nextCommands } from '../render/next-commands.ts';
 import { version } from '../version.ts';
 
 export const upCommand: Command = async (context) => {
+  const ttl = lifetimeOf(context, 'ttl');
   if (context.options.flag('dry-run')) {
     printDryRun(context, await withState(context, (state) => readPlanned(context, state)));
     return 0;
@@ -24,6 +27,7 @@ export const upCommand: Command = async (context) => {
     const planned = await readPlanned(context, state);
     const { plan } = planned;
     tellWarnings(context, planned.warnings);
+    if (!context.options.flag('force-protected')) refuseProtected(planned);
     await showAndConfirm(context, planned, cancel);
     const named = plan.deployment !== plan.name;
     return [
@@ -33,7 +37,7 @@ export const upCommand: Command = async (context) => {
         next: nextCommands(context, { deployment: plan.deployment, plan: plan.path, named }),
         idle: `"${plan.deployment}" is ready: there is nothing to do.`,
         done: null,
-        start: (options) => state.up(planned, options),
+        start: (options) => state.up(planned, { ...options, ttl }),
         ...(context.options.text('on-failure') === 'down'
           ? { recover: () => downAfterFailure(context, state, plan.deployment) }
           : {}),

@@ -33,6 +33,6 @@ export function nextCommands(
 }
 
 /** One word of a shell's command line. */
-function word(text: string): string {
+export function word(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

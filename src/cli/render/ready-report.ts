@@ -2,6 +2,7 @@ import { formatDuration } from '../../duration.ts';
 import type { LevelRecord } from '../../fact.ts';
 import type { Machine } from '../../machine.ts';
 import type { DeploymentState } from '../../api/deployment-state.ts';
+import { countdown } from '../lifetime.ts';
 import type { ReportOptions } from './failure-report.ts';
 import { alike, countOfRest, failedMachines, listOf, SHOWN_FAILURES } from './failure-report.ts';
 import { countOf } from './happening.ts';
@@ -28,6 +29,9 @@ export function readyReport(
   const took = formatDuration(Math.max(0, now - timeline.startedAt));
   return [
     `${style.good('✔')} ${style.bold(state.name)} is ready in ${took}: ${countOf(levels.length, 'level')}, ${countOf(ready, 'machine')}${short}`,
+    ...(state.expiresAt === null || state.expiresAt <= now
+      ? []
+      : [`  It ${countdown(state.expiresAt, now)}, at ${new Date(state.expiresAt).toISOString()}.`]),
     ...levels.flatMap((level) => ['', `  ${style.bold(level.name)}`, ...readyLines(level, machines)]),
     ...missingLines(state, options),
     ...timeLines(timeline, style),

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { INPUTS, NAME, PLAN } from './shared.ts';
+import { FORCE_PROTECTED, INPUTS, NAME, PLAN, SELECTION } from './shared.ts';
 
 /** Deployments: what brings them up, heals them and takes them down. */
 export const LIFECYCLE_COMMANDS: readonly CommandSpec[] = [
@@ -16,6 +16,8 @@ export const LIFECYCLE_COMMANDS: readonly CommandSpec[] = [
       ...INPUTS,
       { name: 'dry-run', summary: 'say what would be done, and touch nothing' },
       { name: 'adopt', summary: 'take over a live deployment that another plan file made' },
+      { name: 'ttl', value: 'DURATION', summary: 'how long it lasts from now on, such as 8h, or never' },
+      FORCE_PROTECTED,
       {
         name: 'on-failure',
         value: 'WHAT',
@@ -56,18 +58,30 @@ export const LIFECYCLE_COMMANDS: readonly CommandSpec[] = [
     name: 'down',
     summary: 'tear deployments down, levels in reverse order',
     details: [
-      'Runs teardown scripts and terminates all machines, levels in reverse order, whatever fails on the',
-      'way. Lists what would go and asks; without a terminal it needs --yes.',
+      'Runs teardown scripts and terminates all machines, or those that are selected, levels in reverse',
+      'order, whatever fails. Lists what would go and asks; without a terminal it needs --yes.',
     ],
     arguments: [{ name: 'NAME', required: false, many: true, completes: 'deployments' }],
     flags: [
+      {
+        name: 'only',
+        value: 'SELECTOR',
+        repeatable: true,
+        completes: 'machines',
+        summary: 'these machines, and those that share them',
+      },
+      ...SELECTION,
+      { name: 'expired', summary: 'every deployment whose time is over' },
+      { name: 'dry-run', summary: 'say what would go, in this order, and touch nothing' },
+      FORCE_PROTECTED,
       { name: 'skip-teardown', summary: 'terminate without teardown scripts' },
       { name: 'purge', summary: 'remove its record, history and logs, too' },
       ...INPUTS,
     ],
     examples: [
-      ['plan down', 'the only deployment that is not terminated'],
       ['plan down web-stack try-2 --yes', 'two deployments, unasked'],
+      ['plan down web-stack --only web-2 --only @batch', 'a machine and a level of it'],
+      ['plan down --expired --yes', 'for cron'],
     ],
     load: async () => (await import('../commands/down.ts')).downCommand,
   },

@@ -27,6 +27,11 @@ export const INPUTS: readonly FlagSpec[] = [
   },
 ];
 
+export const FORCE_PROTECTED: FlagSpec = {
+  name: 'force-protected',
+  summary: 'terminate and replace machines of protected services, too',
+};
+
 /** Which machines are meant, beside the terms of a selector. */
 export const SELECTION: readonly FlagSpec[] = [
   {
