@@ -1,7 +1,7 @@
 export type { DeploymentState, StatusDocument } from './api/deployment-state.ts';
 export type { LevelStatus, MachineStatus, ServiceStatus } from './api/deployment-state.ts';
 export { machineState, statusDocument } from './api/deployment-state.ts';
-export type { Deployment, Prepared } from './api/deployment.ts';
+export type { Deployment, Prepared, PreparedScale, PreparedTend } from './api/deployment.ts';
 export type { DeploymentSummary, RecordedFact } from './api/deployments.ts';
 export type { EventsOptions } from './api/events.ts';
 export type { FollowOptions } from './api/follow.ts';
@@ -21,7 +21,8 @@ export type { DownForecast, DownOptions } from './api/perform-down.ts';
 export type { Extension } from './api/perform-extend.ts';
 export type { ExecEnd, FleetCommand, FleetExecOptions } from './api/perform-exec.ts';
 export type { ScaleChange, ScaleOptions } from './api/perform-scale.ts';
-export type { MachineEnd, StopOptions, TendOptions, TendResult } from './api/perform-tend.ts';
+export type { MachineEnd, ReplaceOptions, StopOptions } from './api/perform-tend.ts';
+export type { TendOptions, TendResult } from './api/perform-tend.ts';
 export type { UpOptions } from './api/perform-up.ts';
 export type { Problem } from './api/plan-problems.ts';
 export { formatProblems, PlanProblems } from './api/plan-problems.ts';

@@ -3,13 +3,14 @@ import { loadDeployment, withStore } from './deployments.ts';
 import type { InputOptions } from './given-inputs.ts';
 import type { Operation, OperationOptions, OperationResult, OperationTools } from './operation.ts';
 import type { DownOptions, DownTarget } from './perform-down.ts';
-import type { StopOptions, TendResult, TendVerb } from './perform-tend.ts';
+import type { ScaleChange, ScaleOptions, ScaleTarget } from './perform-scale.ts';
+import type { ReplaceOptions, StopOptions, TendResult, TendTarget, TendVerb } from './perform-tend.ts';
 import type { LivePlan } from './recorded-plan.ts';
 import type { Selector } from './select.ts';
 import type { Session } from './session.ts';
 import { isBroken, readStatus } from './status.ts';
 import type { Work } from './work.ts';
-import type { Deployment, Prepared } from './deployment.ts';
+import type { Deployment, Prepared, PreparedTend } from './deployment.ts';
 
 export function createDeployment(session: Session, work: Work, name: string): Deployment {
   return {
@@ -64,14 +65,20 @@ export function createDeployment(session: Session, work: Work, name: string): De
       return prepared(target.state, (tools) => runRepair(target, tools));
     },
     start: (selector, options = {}) => tend('start', selector, options),
+    prepareStart: (selector, options = {}) => prepareTend('start', selector, options),
     stop: (selector, options = {}) => tend('stop', selector, options),
+    prepareStop: (selector, options = {}) => prepareTend('stop', selector, options),
     reboot: (selector, options = {}) => tend('reboot', selector, options),
+    prepareReboot: (selector, options = {}) => prepareTend('reboot', selector, options),
     replace: (selector, options = {}) => tend('replace', selector, options),
+    prepareReplace: (selector, options = {}) => prepareTend('replace', selector, options),
     scale: (changes, options = {}) =>
-      work.start(async (tools) => {
-        const { performScale } = await import('./perform-scale.ts');
-        return await performScale(session, await live(options), changes, options, tools);
-      }, options),
+      work.start(async (tools) => runScale(await aimScale(changes, options), tools), options),
+    async prepareScale(changes, options = {}) {
+      const target = await aimScale(changes, options);
+      const { live: aim, forecast } = target;
+      return { ...prepared(aim.state, (tools) => runScale(target, tools)), forecast };
+    },
     verify: (options = {}) =>
       work.start(async ({ signal }) => {
         const { look } = await import('./look.ts');
@@ -89,13 +96,42 @@ export function createDeployment(session: Session, work: Work, name: string): De
   function tend(
     verb: TendVerb,
     selector: Selector,
-    options: StopOptions & OperationOptions,
+    options: StopOptions & ReplaceOptions & OperationOptions,
   ): Operation<TendResult> {
-    return work.start(async (tools) => {
-      const { performTend } = await import('./perform-tend.ts');
-      const need = verb !== 'stop' ? 'all' : options.teardown === true ? 'teardown' : 'none';
-      return await performTend(session, verb, await live(options, need), selector, options, tools);
-    }, options);
+    return work.start(async (tools) => runTend(await aimTend(verb, selector, options), tools), options);
+  }
+
+  async function prepareTend(
+    verb: TendVerb,
+    selector: Selector,
+    options: StopOptions & ReplaceOptions,
+  ): Promise<PreparedTend> {
+    const target = await aimTend(verb, selector, options);
+    return { ...prepared(target.state, (tools) => runTend(target, tools)), machines: target.machines };
+  }
+
+  async function aimTend(
+    verb: TendVerb,
+    selector: Selector,
+    options: StopOptions & ReplaceOptions,
+  ): Promise<TendTarget> {
+    const { tendTarget } = await import('./perform-tend.ts');
+    return await tendTarget(session, verb, { name, selector }, options);
+  }
+
+  async function runTend(target: TendTarget, tools: OperationTools): Promise<TendResult> {
+    const { performTend } = await import('./perform-tend.ts');
+    return await performTend(session, target, tools);
+  }
+
+  async function aimScale(changes: readonly ScaleChange[], options: ScaleOptions): Promise<ScaleTarget> {
+    const { scaleTarget } = await import('./perform-scale.ts');
+    return await scaleTarget(session, name, changes, options);
+  }
+
+  async function runScale(target: ScaleTarget, tools: OperationTools): Promise<OperationResult> {
+    const { performScale } = await import('./perform-scale.ts');
+    return await performScale(session, target, tools);
   }
 
   async function aimDown(options: DownOptions): Promise<DownTarget> {

@@ -1,6 +1,7 @@
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { StatusDocument } from '../state/status.ts';
 import type { RecordedFact } from '../state/store.ts';
+import type { Forecast } from './forecast.ts';
 import type { EventsOptions } from './events.ts';
 import type { FleetEvent, FleetResult } from './fleet-work.ts';
 import type { InputOptions } from './given-inputs.ts';
@@ -13,7 +14,7 @@ import type { DownForecast, DownOptions } from './perform-down.ts';
 import type { Extension } from './perform-extend.ts';
 import type { ExecEnd, FleetCommand, FleetExecOptions } from './perform-exec.ts';
 import type { ScaleChange, ScaleOptions } from './perform-scale.ts';
-import type { StopOptions, TendOptions, TendResult } from './perform-tend.ts';
+import type { ReplaceOptions, StopOptions, TendOptions, TendResult } from './perform-tend.ts';
 import type { Selector } from './select.ts';
 import type { StatusOptions } from './status.ts';
 
@@ -65,17 +66,27 @@ export interface Deployment {
    * never done or a stop has torn it down.
    */
   start(selector: Selector, options?: TendOptions & OperationOptions): Operation<TendResult>;
+  /** Reads what a `start` needs, and touches nothing. */
+  prepareStart(selector: Selector, options?: TendOptions): Promise<PreparedTend>;
   /** Stops machines and keeps their disks, levels in reverse order; goes on whatever fails. */
   stop(selector: Selector, options?: StopOptions & OperationOptions): Operation<TendResult>;
+  /** Reads what a `stop` needs, and touches nothing. */
+  prepareStop(selector: Selector, options?: StopOptions): Promise<PreparedTend>;
   /** Reboots machines, levels in order, and sees that they are ready again. One that is off is started. */
   reboot(selector: Selector, options?: TendOptions & OperationOptions): Operation<TendResult>;
+  /** Reads what a `reboot` needs, and touches nothing. */
+  prepareReboot(selector: Selector, options?: TendOptions): Promise<PreparedTend>;
   /** Gives machines another instance each under the same name, and those that depend on them what that changes. */
-  replace(selector: Selector, options?: TendOptions & OperationOptions): Operation<TendResult>;
+  replace(selector: Selector, options?: ReplaceOptions & OperationOptions): Operation<TendResult>;
+  /** Reads what a `replace` needs, and touches nothing. */
+  prepareReplace(selector: Selector, options?: ReplaceOptions): Promise<PreparedTend>;
   /** Brings services to other numbers of machines than the plan says; that holds until the plan says the same. */
   scale(
     changes: readonly ScaleChange[],
     options?: ScaleOptions & OperationOptions,
   ): Operation<OperationResult>;
+  /** Reads what a `scale` needs, and touches nothing. */
+  prepareScale(changes: readonly ScaleChange[], options?: ScaleOptions): Promise<PreparedScale>;
   /** Asks providers, connects and verifies everywhere, and changes and records nothing. Has no events. */
   verify(options?: InputOptions & OperationOptions): Operation<readonly Finding[]>;
 }
@@ -85,4 +96,19 @@ export interface Prepared<R> {
   /** The deployment as it was when the operation was prepared. */
   readonly state: DeploymentState;
   start(options?: OperationOptions): Operation<R>;
+}
+
+/** A `start`, `stop`, `reboot` or `replace` that can begin. */
+export interface PreparedTend extends Prepared<TendResult> {
+  /**
+   * Names of the machines that it is done to, those that share them among them, in the order of the plan. Those that
+   * are on, or off, already as far as is recorded and those without an instance are not.
+   */
+  readonly machines: readonly string[];
+}
+
+/** A `scale` that can begin. */
+export interface PreparedScale extends Prepared<OperationResult> {
+  /** What would become of each machine. */
+  readonly forecast: Forecast;
 }

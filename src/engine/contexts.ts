@@ -2,6 +2,7 @@ import type { Machine } from '../machine.ts';
 import type { Plan, Service } from '../plan/plan.ts';
 import { servicesOf } from '../plan/plan.ts';
 import type { Journal } from './journal.ts';
+import type { TimeLeft } from './machine-times.ts';
 import type { Wiring } from './operation.ts';
 import type { PerformContext } from './perform/context.ts';
 import type { Providers } from './providers.ts';
@@ -33,6 +34,8 @@ export interface ContextParts {
   readonly journal: Journal;
   readonly providers: Providers;
   readonly leavesThings: boolean;
+  /** Default: there is no limit for any machine. */
+  timeLeft?(machine: string): TimeLeft | null;
 }
 
 export function createContexts({
@@ -42,11 +45,13 @@ export function createContexts({
   journal,
   providers,
   leavesThings,
+  timeLeft = () => null,
 }: ContextParts): Contexts {
   const watches = new Map<string, Watch>();
   const queues = new Map<string, Queue>();
   const shared: Shared = {
     leavesThings,
+    timeLeft,
     wiring,
     journal,
     providers,
@@ -83,7 +88,7 @@ export function createContexts({
 
 interface Shared extends Pick<
   PerformContext,
-  'leavesThings' | 'wiring' | 'journal' | 'calls' | 'scripts' | 'watch'
+  'leavesThings' | 'timeLeft' | 'wiring' | 'journal' | 'calls' | 'scripts' | 'watch'
 > {
   readonly providers: Providers;
 }

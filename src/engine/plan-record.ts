@@ -46,6 +46,20 @@ export function halfDown({ machines }: DeploymentState): readonly FactBody[] {
   );
 }
 
+/** Machines that were ended while others stay are asked for again; a deployment that is down stays so. */
+export function endedAlone(state: DeploymentState, plan: Plan): readonly FactBody[] {
+  const { plan: kept } = state;
+  if (kept === null || goneAlone(state).length === 0) return [];
+  return [{ type: 'plan-recorded', plan: { ...planRecord(plan, kept.archive), inputs: kept.inputs } }];
+}
+
+/** Names of the wanted machines that were ended while others stay. */
+export function goneAlone({ machines }: DeploymentState): readonly string[] {
+  const wanted = [...machines.values()].filter((machine) => machine.wanted);
+  const gone = wanted.filter(({ stage }) => stage === 'gone');
+  return gone.length === wanted.length ? [] : gone.map(({ name }) => name);
+}
+
 function recordedInputs(plan: Plan): Readonly<Record<string, string>> {
   const given = Object.entries(plan.inputs).filter(
     ([, input]) => input.given && !input.sensitive && input.value !== undefined,

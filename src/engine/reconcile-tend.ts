@@ -59,12 +59,12 @@ function takeTurns(
 ): ReadonlySet<string> {
   const begun = new Set<string>();
   if (situation.revisions.pending.size === 0) return begun;
-  const { maxUnavailable, serial = false } = goal.pace;
-  const most = serial ? 1 : (maxUnavailable ?? Infinity);
+  const { serial = false } = goal.pace;
   const waiting: Revision[] = [];
   const taken = new Map<string, number>();
   const placeOf = (machine: string): string =>
     serial ? '' : (situation.state.machines.get(machine)?.service ?? '');
+  const roomAt = (place: string): number => (serial ? 1 : (goal.rooms.get(place) ?? Infinity));
   const take = (machine: string): void =>
     void taken.set(placeOf(machine), (taken.get(placeOf(machine)) ?? 0) + 1);
   for (const machine of machinesOf(group, situation)) {
@@ -73,7 +73,8 @@ function takeTurns(
     else if (machine.gaveUp ? goal.verb === 'reboot' : !isOver(machine, goal, situation)) take(machine.name);
   }
   for (const revision of waiting) {
-    if ((taken.get(placeOf(revision.machine)) ?? 0) >= most) continue;
+    const place = placeOf(revision.machine);
+    if ((taken.get(place) ?? 0) >= roomAt(place)) continue;
     take(revision.machine);
     begun.add(revision.machine);
     out.decide.push({ kind: 'revise', revision });

@@ -1,10 +1,7 @@
 import { UsageError } from '../errors.ts';
-import type { FactBody } from '../fact.ts';
-import type { Plan } from '../plan/plan.ts';
-import type { DeploymentState } from '../state/deployment-state.ts';
 import { applyOverrides } from './overrides.ts';
 import type { OperationResult, RepairRequest, Wiring } from './operation.ts';
-import { planRecord } from './plan-record.ts';
+import { endedAlone } from './plan-record.ts';
 import { runOperation } from './run-operation.ts';
 import { bringUp } from './up.ts';
 
@@ -30,13 +27,4 @@ export async function repair(
     await running.journal.commit(endedAlone(state, plan));
     return await bringUp(running, plan);
   });
-}
-
-/** Machines that were ended while others stay are asked for again; a deployment that is down stays so. */
-function endedAlone({ plan: kept, machines }: DeploymentState, plan: Plan): readonly FactBody[] {
-  const wanted = [...machines.values()].filter((machine) => machine.wanted);
-  const isPartial =
-    wanted.some(({ stage }) => stage === 'gone') && wanted.some(({ stage }) => stage !== 'gone');
-  if (kept === null || !isPartial) return [];
-  return [{ type: 'plan-recorded', plan: { ...planRecord(plan, kept.archive), inputs: kept.inputs } }];
 }

@@ -1,26 +1,37 @@
 import { UsageError } from '../errors.ts';
-import type { FactBody } from '../fact.ts';
+import type { FactBody, StepFailure } from '../fact.ts';
 import type { Machine } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Wiring } from './operation.ts';
+import { leaversNamed } from './departures.ts';
+import type { MachineTimes } from './machine-times.ts';
+import { createMachineTimes } from './machine-times.ts';
 import { applyOverrides } from './overrides.ts';
 import type { RevisionBook } from './revision-book.ts';
-import { halfDown } from './plan-record.ts';
+import { endedAlone, halfDown } from './plan-record.ts';
+import { refuseProtected } from './protect.ts';
 import { runOperation } from './run-operation.ts';
+import type { Running } from './run-operation.ts';
 import type { Pace } from './tend-goal.ts';
+import { roomsFor } from './tend-goal.ts';
 import { inOrder } from './tend-selection.ts';
 import type { MachineEnd, TendRequest, TendResult } from './tend.ts';
-import { bringUp } from './up.ts';
+import { bringUp, isUp } from './up.ts';
+
+export interface ReplaceRequest extends TendRequest {
+  /** Replace machines of protected services too. */
+  readonly forceProtected?: boolean | undefined;
+}
 
 /**
  * Gives machines another instance each, those that depend on them what that changes, and brings the deployment to its
  * plan with that. As many at the same time as the pace says, else the service's `update`; after the first failure it
- * begins on no other, whatever the pace. Rejects as `repair` does.
+ * begins on no other, whatever the pace. Rejects as `repair` does, and with `UsageError` for protected machines.
  */
 export async function replaceMachines(
   wiring: Wiring,
-  { plan: kept, readPlan, machines: names, pace }: TendRequest,
+  { plan: kept, readPlan, machines: names, pace, forceProtected = false }: ReplaceRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<TendResult> {
   const holder = { owner: wiring.owner, operation: 'replace' } as const;
@@ -30,37 +41,53 @@ export async function replaceMachines(
   });
   const state = await wiring.store.load(kept.deployment);
   if (state === null) throw new UsageError(`There is no deployment "${kept.deployment}"`);
-  const before = new Map(
-    [...inOrder(names, state)].flatMap((name): readonly (readonly [string, Machine])[] => {
-      const machine = state.machines.get(name);
-      return machine !== undefined && isReplaceable(machine) ? [[name, machine]] : [];
-    }),
-  );
-  const services = new Set([...before.values()].map(({ service }) => service));
-  const plan = paced(applyOverrides(kept, state.overrides), services, pace);
+  const before = new Map(replaceable(names, state).map((machine) => [machine.name, machine]));
+  if (!forceProtected) refuseReplace(before.keys(), state, kept);
+  const plan = paced(applyOverrides(kept, state.overrides), before.values(), pace);
+  const times = createMachineTimes(pace.timeout, wiring.clock);
   let hasFailed = false;
-  const after = (facts: readonly FactBody[], book: RevisionBook): readonly FactBody[] => {
+  const after = (given: readonly FactBody[], book: RevisionBook): readonly FactBody[] => {
+    const facts = given.map((fact) => inTime(fact, times, { state, now: wiring.clock.now() }));
+    for (const fact of facts) {
+      if (fact.type === 'machine-revised' && fact.to === 'replace' && before.has(fact.machine))
+        times.begin(fact.machine);
+      if (fact.type === 'step-succeeded' && fact.step === 'verify') times.end(fact.machine);
+    }
     hasFailed ||= facts.some(isFailure);
     if (hasFailed) book.abandon();
     return facts;
   };
-  const start = { kind: 'replace', state, plan, readPlan, skipTeardown: false, signal, after } as const;
+  const { of: timeLeft } = times;
+  const start = {
+    kind: 'replace',
+    state,
+    plan,
+    readPlan,
+    skipTeardown: false,
+    signal,
+    after,
+    timeLeft,
+  } as const;
   const result = await runOperation(wiring, start, async (running) => {
     let [succeeded, worked] = [true, false];
     const waiting = [...before.values()];
     // What had begun to go goes on with that, and is not asked for again.
     await running.journal.commit(halfDown(state));
+    if (before.size > 0) await running.journal.commit(endedAlone(state, plan));
     while (waiting.length > 0 && !hasFailed && succeeded && !signal.aborted) {
       const turn = waiting.splice(0, pace.serial === true ? 1 : waiting.length);
       running.demand(
         turn.flatMap(({ name, generation }) => {
           const machine = state.machines.get(name);
           const isTheSame = machine?.generation === generation && machine.id !== null;
-          if (!isTheSame || machine.stage === 'replacing') return [];
+          if (!isTheSame || machine.stage === 'replacing') {
+            times.begin(name);
+            return [];
+          }
           return [{ machine: name, to: 'replace', cause: 'plan replace' } as const];
         }),
       );
-      ({ succeeded } = await bringUp(running, plan));
+      succeeded = await goOn(running, plan, worked);
       worked = true;
     }
     const areMet = endsOf(names, before, state).every(
@@ -71,24 +98,58 @@ export async function replaceMachines(
   return { ...result, machines: endsOf(names, before, state) };
 }
 
-/** It has an instance that stays, or is still to be launched. */
-function isReplaceable({ wanted, stage }: Machine): boolean {
-  return wanted && stage !== 'leaving' && stage !== 'gone';
+/** Throws `UsageError` when one of these, or of those that share them, is protected. */
+export function refuseReplace(machines: Iterable<string>, state: DeploymentState, plan: Plan): void {
+  refuseProtected('replace', leaversNamed(machines, state), { state, plan });
+}
+
+/** Those of the machines that have an instance that stays, or are still to be launched, as status lists them. */
+export function replaceable(names: ReadonlySet<string>, state: DeploymentState): readonly Machine[] {
+  return [...inOrder(names, state)].flatMap((name): readonly Machine[] => {
+    const machine = state.machines.get(name);
+    if (machine === undefined || !machine.wanted) return [];
+    return machine.stage === 'leaving' || machine.stage === 'gone' ? [] : [machine];
+  });
+}
+
+/** The first turn checks and prepares for all. */
+async function goOn(running: Running, plan: Plan, isPrepared: boolean): Promise<boolean> {
+  if (!isPrepared) return (await bringUp(running, plan)).succeeded;
+  await running.converge({ kind: 'up', plan });
+  return isUp(running) && running.setbacks() === 0;
 }
 
 /** The plan with the given number of machines at the same time for services whose machines are replaced. */
-function paced(plan: Plan, services: ReadonlySet<string>, { maxUnavailable, serial }: Pace): Plan {
-  const most = serial === true ? 1 : maxUnavailable;
-  if (most === null) return plan;
+function paced(plan: Plan, machines: Iterable<Machine>, pace: Pace): Plan {
+  const rooms = roomsFor(machines, pace);
+  if (rooms.size === 0) return plan;
   return {
     ...plan,
     levels: plan.levels.map((level) => ({
       ...level,
-      services: level.services.map((service) =>
-        services.has(service.name) ? { ...service, update: { maxUnavailable: most } } : service,
-      ),
+      services: level.services.map((service) => {
+        const room = rooms.get(service.name);
+        return room === undefined ? service : { ...service, update: { maxUnavailable: room } };
+      }),
     })),
   };
+}
+
+/** What would be tried again only when a machine's time is over is given up. */
+function inTime(
+  fact: FactBody,
+  times: MachineTimes,
+  { state, now }: { readonly state: DeploymentState; readonly now: number },
+): FactBody {
+  const isLate = (machines: readonly string[], { retryAt }: StepFailure): boolean =>
+    retryAt !== null && machines.some((name) => retryAt - now >= (times.of(name)?.left ?? Infinity));
+  if (fact.type === 'step-failed' && isLate([fact.machine], fact.failed))
+    return { ...fact, failed: { ...fact.failed, gaveUp: true, retryAt: null } };
+  if (fact.type !== 'launch-refused') return fact;
+  const machines = (state.batches.get(fact.batch)?.machines ?? []).map(({ name }) => name);
+  return isLate(machines, fact.failed)
+    ? { ...fact, failed: { ...fact.failed, gaveUp: true, retryAt: null } }
+    : fact;
 }
 
 /** A machine is given up, or an instance that goes lives on. */

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { FactBody, OperationKind, Outcome } from '../fact.ts';
 import type { Machine } from '../machine.ts';
+import type { TimeLeft } from './machine-times.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { factsOf } from './decide.ts';
@@ -53,6 +54,8 @@ export interface OperationStart {
   readonly signal: AbortSignal;
   /** Shown the facts in which a step ended, or that were decided on, and answers those that are recorded. */
   readonly after?: (facts: readonly FactBody[], revisions: RevisionBook) => readonly FactBody[];
+  /** What is left of the time that it may take on a machine; default: there is no limit. */
+  readonly timeLeft?: (machine: string) => TimeLeft | null;
 }
 
 /**
@@ -61,7 +64,16 @@ export interface OperationStart {
  */
 export async function runOperation(
   wiring: Wiring,
-  { kind, state, plan, readPlan, skipTeardown, signal, after = (facts) => facts }: OperationStart,
+  {
+    kind,
+    state,
+    plan,
+    readPlan,
+    skipTeardown,
+    signal,
+    after = (facts) => facts,
+    timeLeft = () => null,
+  }: OperationStart,
   work: (running: Running) => Promise<{ readonly succeeded: boolean; readonly worked: boolean }>,
 ): Promise<OperationResult> {
   setMaxListeners(0, signal);
@@ -94,6 +106,7 @@ export async function runOperation(
     journal,
     providers,
     leavesThings: skipTeardown,
+    timeLeft,
   });
   const context = contexts.main;
   const hasTeardown = (machine: Machine): boolean =>

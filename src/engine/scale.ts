@@ -9,7 +9,8 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 import { createJournal } from './journal.ts';
 import type { OperationResult, ScaleChange, ScaleRequest, Wiring } from './operation.ts';
 import { applyOverrides, isAsPlanned } from './overrides.ts';
-import { planRecord } from './plan-record.ts';
+import { goneAlone, planRecord } from './plan-record.ts';
+import type { Fingerprint } from './made.ts';
 import { refuseUp } from './protect.ts';
 import { runOperation } from './run-operation.ts';
 import { bringUp } from './up.ts';
@@ -34,10 +35,14 @@ export async function scale(
   const state = await wiring.store.load(plan.deployment);
   if (state?.plan == null) throw new UsageError(`There is no deployment "${plan.deployment}"`);
   const overrides = scaledOverrides(plan, state.overrides, changes);
-  if (!forceProtected) refuseUp(plan, { ...state, overrides }, (text) => wiring.store.fingerprint(text));
+  refuseScale(
+    plan,
+    { ...state, overrides },
+    { forceProtected, fingerprint: (text) => wiring.store.fingerprint(text) },
+  );
   const scaled = applyOverrides(plan, overrides);
   const record = { ...planRecord(scaled, state.plan.archive), inputs: state.plan.inputs };
-  const isNew = JSON.stringify(state.plan) !== JSON.stringify(record);
+  const isNew = goneAlone(state).length > 0 || JSON.stringify(state.plan) !== JSON.stringify(record);
   const journal = createJournal({
     state,
     store: wiring.store,
@@ -50,6 +55,27 @@ export async function scale(
   ]);
   const start = { kind: 'scale', state, plan: scaled, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, (running) => bringUp(running, scaled));
+}
+
+/**
+ * Throws `UsageError` for a deployment that is down, and when it would terminate or replace protected machines.
+ * `state`: with the overrides that it is to have.
+ */
+export function refuseScale(
+  plan: Plan,
+  state: DeploymentState,
+  {
+    forceProtected = false,
+    fingerprint,
+  }: { readonly forceProtected?: boolean | undefined; readonly fingerprint: Fingerprint },
+): void {
+  const wanted = [...state.machines.values()].filter((machine) => machine.wanted);
+  if (wanted.length > 0 && wanted.every(({ stage }) => stage === 'gone'))
+    throw new UsageError(
+      `Cannot scale "${state.name}": it is terminated`,
+      'Bring it up first, or change the number of machines in its plan.',
+    );
+  if (!forceProtected) refuseUp(plan, state, fingerprint);
 }
 
 /** The overrides of a deployment after these changes, one after the other. Throws `UsageError`. */

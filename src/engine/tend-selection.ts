@@ -4,7 +4,9 @@ import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { guestsOf, leavingGroup } from '../state/tally.ts';
 import { tenantsIn } from './colocation-tenants.ts';
+import { leaversNamed } from './departures.ts';
 import type { TendGoal, TendVerb } from './tend-goal.ts';
+import { isTendable } from './tend-goal.ts';
 
 /** It shares a machine that is rebooted. */
 export function isTakenAlong(
@@ -36,6 +38,28 @@ export function withCompanions(
     if (id !== null) for (const guest of tenants.on(id)) all.add(guest.name);
   }
   return inOrder(all, state);
+}
+
+/**
+ * Names of the machines whose instance is started, stopped, rebooted or given up, of these and those that share them,
+ * as status lists them. Those that are on, or off, already as far as is known are not among them.
+ */
+export function concerned(
+  verb: TendVerb | 'replace',
+  machines: ReadonlySet<string>,
+  state: DeploymentState,
+): readonly string[] {
+  const all =
+    verb === 'replace'
+      ? inOrder(leaversNamed(machines, state), state)
+      : withCompanions(machines, verb, state);
+  return [...all].filter((name) => {
+    const machine = state.machines.get(name);
+    if (machine === undefined || !machine.wanted || machine.id === null) return false;
+    if (verb === 'replace') return machine.stage !== 'leaving' && machine.stage !== 'gone';
+    if (!isTendable(machine)) return false;
+    return machine.stage !== (verb === 'stop' ? 'stopped' : verb === 'start' ? 'ready' : null);
+  });
 }
 
 /** Level by level, guests after the machines that they share; the other way round where machines stop. */

@@ -6,6 +6,8 @@ import type { Plan } from '../plan/plan.ts';
 import type { Observation } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { OperationResult, Wiring } from './operation.ts';
+import type { MachineTimes } from './machine-times.ts';
+import { createMachineTimes } from './machine-times.ts';
 import { applyOverrides } from './overrides.ts';
 import { prepare, prepareTeardowns } from './prepare.ts';
 import type { PlanReader } from './retired.ts';
@@ -14,7 +16,7 @@ import type { RevisionBook } from './revision-book.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
 import type { Pace, TendGoal, TendVerb } from './tend-goal.ts';
-import { isTendable, servicesByName } from './tend-goal.ts';
+import { isTendable, roomsFor, servicesByName } from './tend-goal.ts';
 import { groupsOf, isTakenAlong, planOf, withCompanions } from './tend-selection.ts';
 
 export interface TendRequest {
@@ -52,6 +54,7 @@ interface Findings {
   readonly begun: Set<string>;
   readonly already: Set<string>;
   readonly failures: Map<string, Failure>;
+  readonly times: MachineTimes;
 }
 
 /** Does the same to some machines of a deployment, and nothing to others. Rejects as `repair` does. */
@@ -82,8 +85,10 @@ export async function tend(
     groups: groupsOf(there, verb, plan),
     teardown,
     pace,
+    rooms: roomsFor(there, pace),
   };
-  const findings: Findings = { begun: new Set(), already: new Set(), failures: new Map() };
+  const times = createMachineTimes(pace.timeout, wiring.clock);
+  const findings: Findings = { begun: new Set(), already: new Set(), failures: new Map(), times };
   const start = {
     kind: verb,
     state,
@@ -92,6 +97,7 @@ export async function tend(
     skipTeardown: !teardown,
     signal,
     after: (facts: readonly FactBody[], book: RevisionBook) => noted(facts, findings, pace, book),
+    timeLeft: times.of,
   } as const;
   const result = await runOperation(wiring, start, async (running) => {
     if (there.length === 0) return { succeeded: true, worked: false };
@@ -118,7 +124,10 @@ async function work(
   running.demand(revisions);
   const demanded = new Set(revisions.map(({ machine }) => machine));
   const goingOn = machines.filter(({ name }) => !demanded.has(name) && !findings.already.has(name));
-  for (const { name } of goingOn) findings.begun.add(name);
+  for (const { name } of goingOn) {
+    findings.begun.add(name);
+    findings.times.begin(name);
+  }
   if (revisions.length === 0 && goingOn.length === 0) return false;
   const plan = planOf(goal, machines, running.context.plan);
   if (goal.verb !== 'stop') await prepare(running, plan);
@@ -171,7 +180,7 @@ async function seen({ id, provider }: Machine, { context, signal }: Running): Pr
 /** No instance goes here: what would make `up` launch another one is a failure. */
 function noted(
   facts: readonly FactBody[],
-  { begun, failures }: Findings,
+  { begun, failures, times }: Findings,
   { failFast }: Pace,
   book: RevisionBook,
 ): readonly FactBody[] {
@@ -180,7 +189,10 @@ function noted(
   );
   return facts.flatMap((fact): readonly FactBody[] => {
     if (fact.type === 'instance-condemned') return [];
-    if (fact.type === 'machine-revised') begun.add(fact.machine);
+    if (fact.type === 'machine-revised') {
+      begun.add(fact.machine);
+      times.begin(fact.machine);
+    }
     if (fact.type !== 'step-failed') return [fact];
     const gaveUp = fact.failed.gaveUp || condemned.has(fact.machine);
     if (gaveUp) failures.set(fact.machine, fact.failed.failure);

@@ -88,7 +88,16 @@ found.push(\`stop \${ends((await deployment.stop('web-1', { teardown: false })).
 found.push(\`start \${ends((await deployment.start({ states: ['stopped'] }, { inputs: { word: 'x' } })).machines)}\`);
 found.push(\`reboot \${ends((await deployment.reboot('web-0', { serial: true, inputs: { word: 'x' } })).machines)}\`);
 found.push(\`replace \${ends((await deployment.replace('web-0', { maxUnavailable: 1, inputs: { word: 'x' } })).machines)}\`);
+const prepared = [
+  await deployment.prepareStop('web'),
+  await deployment.prepareStart('web', { timeout: 60_000, inputs: { word: 'x' } }),
+  await deployment.prepareReboot('web-1', { maxUnavailable: '25%', inputs: { word: 'x' } }),
+  await deployment.prepareReplace('web', { forceProtected: false, inputs: { word: 'x' } }),
+];
+found.push(\`prepared \${prepared.map(({ machines }) => machines.length).join()}\`);
 const changes = [{ service: 'web', count: { kind: 'by', machines: 1 }, remove: [] }] as const;
+const more = await deployment.prepareScale(changes, { inputs: { word: 'x' } });
+found.push(\`would \${more.forecast.differences.map(({ action, machine }) => \`\${action} \${machine}\`).join()}\`);
 found.push(\`scale \${(await deployment.scale(changes, { inputs: { word: 'x' } })).state.machines.size}\`);
 const { levels, staying } = await deployment.departures({ only: 'web-2', inputs: { word: 'x' } });
 found.push(\`departures \${levels.flatMap((level) => level.machines.map((one) => one.machine)).join()} \${staying}\`);
@@ -170,6 +179,8 @@ it('a program in a strict project uses every function of the API, and does what 
     'start web-1 done',
     'reboot web-0 done',
     'replace web-0 done',
+    'prepared 2,0,1,2',
+    'would launch web-2',
     'scale 3',
     'departures web-2 2',
     'extend true 0',

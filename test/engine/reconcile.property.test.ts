@@ -5,7 +5,7 @@ import type { Decision, Step } from '../../src/engine/step.ts';
 import { subjectsOf } from '../../src/engine/step.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import type { TendVerb } from '../../src/engine/tend-goal.ts';
-import { isTendable, servicesByName } from '../../src/engine/tend-goal.ts';
+import { isTendable, roomsFor, servicesByName } from '../../src/engine/tend-goal.ts';
 import type { Goal, Look, Reconciliation } from '../../src/engine/situation.ts';
 import { firstIndexes } from '../../src/count.ts';
 import type { FactBody } from '../../src/fact.ts';
@@ -148,7 +148,7 @@ class Simulation {
     ]);
   }
 
-  begin(goal: Goal, id: number): void {
+  begin(goal: Exclude<Goal, { readonly kind: 'ask' }>, id: number): void {
     this.goal = goal;
     this.isFirstLook = true;
     const operation = {
@@ -181,7 +181,9 @@ class Simulation {
     }
     this.levelsAtStart.length = 0;
     const ordered = verb === 'stop' ? groups.reverse() : groups;
-    this.begin({ kind: 'tend', verb, services, groups: ordered, teardown: choice % 2 === 0, pace }, id);
+    const rooms = roomsFor(machines, pace);
+    const teardown = choice % 2 === 0;
+    this.begin({ kind: 'tend', verb, services, groups: ordered, teardown, pace, rooms }, id);
     return new Set(machines.map(({ name }) => name));
   }
 

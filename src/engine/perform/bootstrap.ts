@@ -61,7 +61,8 @@ export async function bootstrap(
     }
     const allowed = service.bootstrap?.attempts ?? service.attempts.bootstrap;
     const tries = machineOf(context.journal, name).tries.bootstrap ?? 1;
-    const failed = { failure: result.failure, gaveUp: tries >= allowed, retryAt: null };
+    const gaveUp = tries >= allowed || context.timeLeft(name)?.left === 0;
+    const failed = { failure: result.failure, gaveUp, retryAt: null };
     return [
       { type: 'step-failed', machine: name, generation, step: 'bootstrap', attempt, startedAt, failed },
     ];

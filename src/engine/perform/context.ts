@@ -5,6 +5,7 @@ import type { Plan, Service } from '../../plan/plan.ts';
 import type { Provider } from '../../providers/provider.ts';
 import type { StepKind } from '../../step.ts';
 import type { Journal } from '../journal.ts';
+import type { TimeLeft } from '../machine-times.ts';
 import type { EngineEvent, Wiring } from '../operation.ts';
 import type { Queue } from '../../queue.ts';
 import type { Scopes } from '../scope.ts';
@@ -24,6 +25,8 @@ export interface PerformContext {
   watch(provider: string): Watch;
   /** Hides what a script on this machine can know: sensitive inputs, outputs of earlier levels, its own. */
   maskFor(machine: Machine): Mask;
+  /** What is left of the time that the operation may take on this machine; null: there is no limit. */
+  timeLeft(machine: string): TimeLeft | null;
   tell(event: EngineEvent): void;
   readonly plan: Plan;
   /** What is left on machines that stay is told, and keeps nothing from going (`--skip-teardown`). */

@@ -1,10 +1,13 @@
 import { instanceOf } from '../../colocation.ts';
+import { spellDuration } from '../../duration.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import type { FactBody } from '../../fact.ts';
 import type { Failure } from '../../failure.ts';
 import { TemplateError } from '../../plan/template.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import type { StepKind } from '../../step.ts';
+import { within } from '../limit.ts';
+import type { TimeLeft } from '../machine-times.ts';
 import type { Step } from '../step.ts';
 import { boot } from './boot.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -69,12 +72,22 @@ async function guarded(
   cancel: Cancel,
 ): Promise<readonly FactBody[]> {
   const startedAt = context.wiring.clock.now();
+  const time = context.timeLeft(name);
+  if (time?.left === 0) return [outOfTime(step, name, time, startedAt, context)];
+  // A script is ended on its machine, and sees to the limit itself.
+  const isScript = step === 'bootstrap' || step === 'teardown';
+  using limit = time === null || isScript ? null : within(time.left, context, cancel);
   try {
-    const facts = await work(name, context, cancel);
+    const facts = await work(name, context, limit ?? cancel);
     releaseWhenIdle(step, facts, name, context);
     return facts;
   } catch (error) {
     cancel.signal.throwIfAborted();
+    if (time !== null && limit?.expired() === true) {
+      const failed = outOfTime(step, name, time, startedAt, context);
+      releaseWhenIdle(step, [failed], name, context);
+      return [failed];
+    }
     if (error instanceof LostError && step !== 'teardown') {
       const machine = machineOf(context.journal, name);
       return relaunchOrGiveUp(machine, failureOf(step, 'lost', error.message), { startedAt, context });
@@ -97,6 +110,25 @@ async function guarded(
       },
     ];
   }
+}
+
+/** The work on a machine took longer than the operation allows. */
+function outOfTime(
+  step: StepKind,
+  name: string,
+  { limit }: TimeLeft,
+  startedAt: number,
+  { journal }: PerformContext,
+): FactBody {
+  const { generation, running, attempts } = machineOf(journal, name);
+  const attempt = running?.attempt ?? (attempts[step] ?? 0) + 1;
+  const failure = failureOf(
+    step,
+    'timeout',
+    `It was not over within the limit of ${spellDuration(limit)} per machine`,
+  );
+  const failed = { failure, gaveUp: true, retryAt: null };
+  return { type: 'step-failed', machine: name, generation, step, attempt, startedAt, failed };
 }
 
 function failureFrom(step: StepKind, error: unknown): Failure | null {

@@ -55,7 +55,9 @@ export async function supervise(
   let log = openLog();
   let shown = showLines(machine.name, step, mask, context);
   const breaks: string[] = [];
-  using limit = within(work.timeout, context, cancel);
+  const time = context.timeLeft(machine.name);
+  const isShorter = time !== null && time.left < work.timeout;
+  using limit = within(isShorter ? time.left : work.timeout, context, cancel);
 
   const { runner } = context.wiring;
   let isOld = false;
@@ -89,7 +91,10 @@ export async function supervise(
     if (!limit.expired()) throw error;
     const unstopped = await stop(machine, run, context, cancel);
     const cause = breaks.length === 0 ? '' : `; the connection was lost: ${breaks.at(-1) ?? ''}`;
-    const message = `${title(step)} "${label}" did not end within ${spellDuration(work.timeout)}${cause}${unstopped}`;
+    const allowed = isShorter
+      ? `the limit of ${spellDuration(time.limit)} per machine`
+      : spellDuration(work.timeout);
+    const message = `${title(step)} "${label}" did not end within ${allowed}${cause}${unstopped}`;
     return {
       kind: 'failed',
       failure: failureOf(step, 'timeout', mask.text(message), { logTail: tail, logPath: path }),

@@ -26,7 +26,8 @@ export async function teardown(
       return [{ type: 'step-succeeded', machine: name, generation, step: 'teardown', attempt, startedAt }];
     const allowed = context.service(machine.service).teardown?.attempts ?? 1;
     const tries = machineOf(context.journal, name).tries.teardown ?? 1;
-    const failed = { failure, gaveUp: tries >= allowed, retryAt: null };
+    const gaveUp = tries >= allowed || context.timeLeft(name)?.left === 0;
+    const failed = { failure, gaveUp, retryAt: null };
     return [{ type: 'step-failed', machine: name, generation, step: 'teardown', attempt, startedAt, failed }];
   }, cancel);
 }
