@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.ts';
 import { plan, workspace } from './command.ts';
 
 const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
@@ -71,9 +72,9 @@ describe('__complete', () => {
 
   it('offers all commands and no hidden one', async () => {
     const ran = await plan(['__complete', '--', ''], { cwd: space.path });
-    expect(ran.stdout).toBe(
-      'up\nstatus\ndown\nrepair\nverify\nvalidate\ndiff\nlist\noutput\nlogs\nevents\ngc\nunlock\ncompletion\nhelp\n',
-    );
+    const shown = COMMANDS.filter(({ hidden }) => hidden !== true);
+    expect(shown.length).toBeLessThan(COMMANDS.length);
+    expect(ran.stdout).toBe(shown.map(({ name }) => `${name}\n`).join(''));
   });
 });
 
