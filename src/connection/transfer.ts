@@ -7,8 +7,10 @@ import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { createMarkerStream } from './marker-stream.ts';
 import { afterLine, listenerSink } from './transfer-output.ts';
+import { spellTree } from './transfer-plain.ts';
 import { GET, PUT } from './transfer-text.ts';
-import { packTree } from './tree-pack.ts';
+import type { TreeFormat } from './tree-entries.ts';
+import { packTree, PIECE } from './tree-pack.ts';
 import { placeTree } from './tree-place.ts';
 import type { Tree } from './tree-survey.ts';
 import { unpackTree } from './tree-unpack.ts';
@@ -44,19 +46,27 @@ export async function putTree(
   const words = ['sh', '-c', PUT, 'sh', to, name, tree.kind, mode, several, user ?? '', nonce];
   let answer = '';
   let why = '';
+  let begin: (format: TreeFormat | undefined) => void = () => undefined;
+  const begun = new Promise<TreeFormat | undefined>((resolve) => (begin = resolve));
   const onStdout = createMarkerStream(nonce, {
     onMarker(word, rest) {
       answer = word;
       why = rest;
+      if (word === 'ready') begin(rest === 'tar' ? 'tar' : 'plain');
     },
     onData: () => undefined,
   });
-  const stdin = Readable.from(packTree(tree, onBytes), { objectMode: false, highWaterMark: 256 * 1024 });
+  async function* input(): AsyncGenerator<Buffer> {
+    const format = await begun;
+    if (format !== undefined) yield* (format === 'tar' ? packTree : spellTree)(tree, onBytes);
+  }
+  const stdin = Readable.from(input(), { objectMode: false, highWaterMark: PIECE });
   try {
     const { stderr } = await connection.exec(commandOf(user)(words), { signal, stdin, onStdout });
     if (answer === 'done') return;
-    throw refused(`copy "${tree.path}" to "${to}"`, why, stderr);
+    throw refused(`copy "${tree.path}" to "${to}"`, answer === 'failed' ? why : '', stderr);
   } finally {
+    begin(undefined);
     stdin.destroy();
   }
 }
@@ -78,7 +88,7 @@ export async function getTree(
   signal.throwIfAborted();
   const nonce = newNonce();
   using both = childSignal(signal);
-  const bytes = new PassThrough({ highWaterMark: 256 * 1024 });
+  const bytes = new PassThrough({ highWaterMark: PIECE });
   bytes.on('error', () => undefined);
   const told = { line: '' };
   let answer: (() => void) | undefined;
@@ -102,9 +112,11 @@ export async function getTree(
   try {
     await Promise.race([answered, running]);
     const { line } = told;
-    if (line === 'file' || line === 'directory')
-      await placeTree(path, line, async (top) => {
-        await unpackTree(bytes, { kind: line, top, ...(onBytes !== undefined && { onBytes }) });
+    const [kind, way] = line.split(' ');
+    if (kind === 'file' || kind === 'directory')
+      await placeTree(path, kind, async (top) => {
+        const format = way === 'tar' ? 'tar' : 'plain';
+        await unpackTree(bytes, { kind, format, top, path, ...(onBytes !== undefined && { onBytes }) });
         await running;
       });
     else {
@@ -132,7 +144,7 @@ export async function getTree(
       bytes.end();
       const { line } = told;
       if (line.startsWith('failed ') || exitCode === 0) return;
-      if (line !== '' && exitCode === 1 && isHarmless(stderr)) return;
+      if (line !== '' && isHarmless(stderr)) return;
       throw refused(`copy "${from}"`, '', stderr);
     } catch (error) {
       bytes.destroy(error as Error);
@@ -141,10 +153,18 @@ export async function getTree(
   }
 }
 
-/** A file that somebody writes to is copied as it was found. */
+const HARMLESS = [
+  /: file changed as we read it$/,
+  /: File removed before we read it$/,
+  /: Cannot (?:stat|open): No such file or directory$/,
+  /: Exiting with failure status due to previous errors$/,
+  /^find: .*: No such file or directory$/,
+];
+
+/** A file that somebody writes to is copied as it was found, one that is gone meanwhile is not. */
 function isHarmless(stderr: Buffer): boolean {
   const lines = stderr.toString('utf8').trim().split('\n');
-  return lines.every((line) => /: file changed as we read it$/.test(line));
+  return lines.every((line) => HARMLESS.some((pattern) => pattern.test(line)));
 }
 
 async function drained(stream: PassThrough): Promise<void> {
@@ -164,7 +184,9 @@ function newNonce(): string {
 
 function refused(what: string, why: string, stderr: Buffer): ConnectionError {
   const said = why === '' ? (stderr.toString('utf8').trim().split('\n')[0] ?? '') : why;
-  const text = said.replace(/^(?:tar|mv|mkdir|find|cat|sh): /, '').replace(/^can(?:'t|not) /i, 'cannot ');
+  const text = said
+    .replace(/^(?:tar|mv|mkdir|find|cat|head|dd|sh|bash): /, '')
+    .replace(/^can(?:'t|not) /i, 'cannot ');
   return new ConnectionError(
     'failed',
     `Cannot ${what}: ${text === '' ? 'the machine did not say why' : text}`,

@@ -1,9 +1,11 @@
-/** The parts of a tar archive's header that are of use here. */
+import type { ShellText } from './shell-text.ts';
+
+/** The parts of a tar archive's header that are of use here. Names are bytes, which need not be text of any encoding. */
 export interface TreeHeader {
   /** `0` file, `5` directory, `2` link, `1` another name of a file before; others as tar has them. */
   readonly type: string;
-  readonly name: string;
-  readonly target: string;
+  readonly name: ShellText;
+  readonly target: ShellText;
   readonly mode: number;
   readonly size: number;
   readonly modified: number;
@@ -19,8 +21,8 @@ const OCTAL_LIMIT = 8 ** 11;
 export function encodeHeader(header: TreeHeader): Buffer {
   const { name, target } = header;
   return Buffer.concat([
-    ...(Buffer.byteLength(name) > NAME ? longName('L', name) : []),
-    ...(Buffer.byteLength(target) > NAME ? longName('K', target) : []),
+    ...(name.length > NAME ? longName('L', name) : []),
+    ...(target.length > NAME ? longName('K', target) : []),
     block(header),
   ]);
 }
@@ -30,15 +32,15 @@ export function padding(size: number): Buffer {
   return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 }
 
-function longName(type: string, text: string): readonly Buffer[] {
-  const bytes = Buffer.from(`${text}\0`);
+function longName(type: string, text: ShellText): readonly Buffer[] {
+  const bytes = Buffer.from(`${text}\0`, 'latin1');
   const header = { type, name: '././@LongLink', target: '', mode: 0, size: bytes.length, modified: 0 };
   return [block(header), bytes, padding(bytes.length)];
 }
 
 function block({ type, name, target, mode, size, modified }: TreeHeader): Buffer {
   const bytes = Buffer.alloc(BLOCK);
-  Buffer.from(name).copy(bytes, 0, 0, NAME);
+  bytes.write(name.slice(0, NAME), 0, 'latin1');
   octal(bytes, mode, 100, 8);
   octal(bytes, 0, 108, 8);
   octal(bytes, 0, 116, 8);
@@ -50,7 +52,7 @@ function block({ type, name, target, mode, size, modified }: TreeHeader): Buffer
   octal(bytes, modified, 136, 12);
   bytes.write('        ', 148, 'latin1');
   bytes.write(type, 156, 'latin1');
-  Buffer.from(target).copy(bytes, 157, 0, NAME);
+  bytes.write(target.slice(0, NAME), 157, 'latin1');
   bytes.write('ustar  \0', 257, 'latin1');
   octal(bytes, sumOf(bytes), 148, 7);
   return bytes;
@@ -84,9 +86,9 @@ export function decodeHeader(bytes: Buffer): TreeHeader | undefined {
   };
 }
 
-function text(bytes: Buffer, at: number, width: number): string {
+function text(bytes: Buffer, at: number, width: number): ShellText {
   const end = bytes.indexOf(0, at);
-  return bytes.toString('utf8', at, end < 0 || end > at + width ? at + width : end);
+  return bytes.toString('latin1', at, end < 0 || end > at + width ? at + width : end);
 }
 
 function number(bytes: Buffer, at: number, width: number): number {

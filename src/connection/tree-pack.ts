@@ -1,11 +1,14 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { ConnectionError } from './connection.ts';
+import { encode } from './shell-text.ts';
 import { BLOCK, encodeHeader, padding } from './tree-header.ts';
-import { copyError } from './tree-survey.ts';
+import { copyError, isGone, secondsOf, shownPath } from './tree-survey.ts';
 import type { Tree, TreeEntry } from './tree-survey.ts';
 
 /** Bytes that are read at once, and that small things are collected to. */
-const PIECE = 256 * 1024;
+export const PIECE = 256 * 1024;
 
 const TYPES = { file: '0', directory: '5', link: '2' } as const;
 
@@ -17,52 +20,111 @@ export async function* packTree(
   { entries }: Tree,
   onBytes: (count: number) => void = () => undefined,
 ): AsyncGenerator<Buffer> {
+  const whole = { type: '0', name: 'whole', target: '', mode: 0o600, size: 0, modified: 0 };
+  async function* pieces(): AsyncGenerator<Buffer> {
+    for (const entry of entries) yield* packEntry(entry, onBytes);
+    yield encodeHeader(whole);
+    yield Buffer.alloc(2 * BLOCK);
+  }
+  yield* collected(pieces());
+}
+
+/** The same bytes in pieces of some size. */
+export async function* collected(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let small: Buffer[] = [];
   let size = 0;
-  for (const entry of entries) {
-    for await (const piece of packEntry(entry, onBytes)) {
-      small.push(piece);
-      size += piece.length;
-      if (size < PIECE) continue;
-      yield Buffer.concat(small);
-      small = [];
-      size = 0;
-    }
+  for await (const piece of pieces) {
+    small.push(piece);
+    size += piece.length;
+    if (size < PIECE) continue;
+    yield small.length === 1 ? piece : Buffer.concat(small);
+    small = [];
+    size = 0;
   }
-  const whole = { type: '0', name: 'whole', target: '', mode: 0o600, size: 0, modified: 0 };
-  yield Buffer.concat([...small, encodeHeader(whole), Buffer.alloc(2 * BLOCK)]);
+  if (size > 0) yield Buffer.concat(small);
 }
 
 async function* packEntry(entry: TreeEntry, onBytes: (count: number) => void): AsyncGenerator<Buffer> {
-  const { kind, name, size, modified, target } = entry;
+  const { kind, name, target, modified } = entry;
   const path = name === '' ? 'tree' : `tree/${name}`;
-  yield encodeHeader({
-    type: TYPES[kind],
-    name: kind === 'directory' ? `${path}/` : path,
-    target,
-    mode: kind === 'directory' && name === '' ? entry.mode | 0o700 : entry.mode,
-    size,
-    modified,
-  });
-  if (kind !== 'file') return;
-  for await (const piece of content(entry)) {
-    onBytes(piece.length);
-    yield piece;
+  const header = { type: TYPES[kind], name: path, target, mode: entry.mode, size: 0, modified };
+  if (kind === 'link') yield encodeHeader(header);
+  else if (kind === 'directory')
+    yield encodeHeader({
+      ...header,
+      name: `${path}/`,
+      mode: name === '' ? entry.mode | 0o700 : entry.mode,
+    });
+  else {
+    await using file = await openEntry(entry);
+    if (file === undefined) return;
+    const { mode, size } = file;
+    yield encodeHeader({ ...header, mode, size, modified: file.modified });
+    yield* file.content(onBytes);
+    yield padding(size);
   }
-  yield padding(size);
 }
 
-async function* content({ path, size }: TreeEntry): AsyncGenerator<Buffer> {
-  const file = await open(path).catch((error: unknown) => Promise.reject(copyError(path, error)));
+/** A file of a tree as it is found when its turn comes. */
+export interface OpenedEntry extends AsyncDisposable {
+  readonly mode: number;
+  readonly size: number;
+  readonly modified: number;
+  /** Exactly `size` bytes, whatever is written to it meanwhile; rejects when it became shorter. */
+  content(onBytes: (count: number) => void): AsyncGenerator<Buffer>;
+}
+
+/** Opens a file of a tree; undefined: it is gone, and was not the top. */
+export async function openEntry({ name, path }: TreeEntry): Promise<OpenedEntry | undefined> {
+  let file: FileHandle;
   try {
+    // Opening what became a named pipe meanwhile waits for nobody.
+    file = await open(encode(path), constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (name !== '' && isGone(error)) return undefined;
+    throw copyError(shownPath(path), error);
+  }
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw changed('is no file any more');
+    return {
+      mode: stats.mode & 0o777,
+      size: stats.size,
+      modified: secondsOf(stats),
+      content: (onBytes) => content(file, stats.size, onBytes),
+      [Symbol.asyncDispose]: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+
+  async function* content(
+    from: FileHandle,
+    size: number,
+    onBytes: (count: number) => void,
+  ): AsyncGenerator<Buffer> {
     for (let left = size; left > 0;) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(left, PIECE)));
-      if (bytesRead === 0)
-        throw new ConnectionError('failed', `Cannot copy "${path}": it became shorter meanwhile`);
+      const { bytesRead, buffer } = await read(from, Buffer.allocUnsafe(Math.min(left, PIECE)));
+      if (bytesRead === 0) throw changed('became shorter meanwhile');
       left -= bytesRead;
+      onBytes(bytesRead);
       yield buffer.subarray(0, bytesRead);
     }
-  } finally {
-    await file.close();
+  }
+
+  async function read(
+    from: FileHandle,
+    buffer: Buffer,
+  ): Promise<{ readonly bytesRead: number; readonly buffer: Buffer }> {
+    try {
+      return await from.read(buffer);
+    } catch (error) {
+      throw copyError(shownPath(path), error);
+    }
+  }
+
+  function changed(how: string): ConnectionError {
+    return new ConnectionError('failed', `Cannot copy "${shownPath(path)}": it ${how}`);
   }
 }

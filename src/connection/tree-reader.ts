@@ -4,6 +4,8 @@ import { ConnectionError } from './connection.ts';
 export interface ByteReader {
   take(size: number): Promise<Buffer>;
   skip(size: number): Promise<void>;
+  /** What comes before the next such byte, which is taken too. Rejects when there is none among so many. */
+  until(byte: number, limit: number): Promise<Buffer>;
   /** The next bytes, as they come. */
   pieces(size: number): AsyncGenerator<Buffer>;
   /** Reads what is left, of no use, to the end. */
@@ -16,16 +18,19 @@ export function byteReader(source: AsyncIterable<Buffer>): ByteReader {
 
   async function* pieces(size: number): AsyncGenerator<Buffer> {
     for (let left = size; left > 0;) {
-      if (held.length === 0) {
-        const next = await chunks.next();
-        if (next.done === true) throw new ConnectionError('failed', 'Cannot copy: it was cut off');
-        held = next.value;
-        continue;
-      }
+      await fill();
       const piece = held.subarray(0, left);
       held = held.subarray(piece.length);
       left -= piece.length;
       yield piece;
+    }
+  }
+
+  async function fill(): Promise<void> {
+    while (held.length === 0) {
+      const next = await chunks.next();
+      if (next.done === true) throw new ConnectionError('failed', 'Cannot copy: it was cut off');
+      held = next.value;
     }
   }
 
@@ -40,6 +45,20 @@ export function byteReader(source: AsyncIterable<Buffer>): ByteReader {
       const parts: Buffer[] = [];
       for await (const piece of pieces(size)) parts.push(piece);
       return Buffer.concat(parts);
+    },
+    async until(byte, limit) {
+      const parts: Buffer[] = [];
+      for (let length = 0; ;) {
+        await fill();
+        const at = held.indexOf(byte);
+        const end = at < 0 ? held.length : at;
+        length += end;
+        if (length > limit)
+          throw new ConnectionError('failed', 'Cannot copy: what the machine sent is too long');
+        parts.push(held.subarray(0, end));
+        held = held.subarray(at < 0 ? end : end + 1);
+        if (at >= 0) return Buffer.concat(parts);
+      }
     },
     async skip(size) {
       const skipped = pieces(size);

@@ -1,9 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { lstat, mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  readlink,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Connection } from '../../src/connection/connection.ts';
 import { openConnection } from '../../src/connection/open.ts';
 import { getTree, putTree } from '../../src/connection/transfer.ts';
@@ -12,26 +24,28 @@ import { describeWhere } from '../support/applying.ts';
 import { until } from '../support/until.ts';
 import { startSshd } from '../support/sshd.ts';
 import { CONTAINERS, OPENSSH, PROCESSES } from './script-machine.ts';
-import type { ScriptMachine } from './script-machine.ts';
+import type { MachineKind, ScriptMachine } from './script-machine.ts';
 
 const never = new AbortController().signal;
 const LONG = `${'long-'.repeat(30)}${'é'.repeat(20)}`;
 
-/** A line for everything in a tree: kind, mode, name and digest. */
+/** A line for everything in a tree: kind, mode, time, name of bytes and digest. */
 async function listing(path: string, name = ''): Promise<string[]> {
-  const stats = await lstat(path);
+  const at = Buffer.from(`${path}${name}`, 'latin1');
+  const stats = await lstat(at);
   const mode = (stats.mode & 0o7777).toString(8);
-  if (stats.isSymbolicLink()) return [`link ${name} ${await readlink(path)}`];
+  const time = Math.floor(stats.mtimeMs / 1_000);
+  if (stats.isSymbolicLink()) return [`link ${name} ${(await readlink(at, 'buffer')).toString('latin1')}`];
   if (stats.isFile())
     return [
-      `${mode} ${name} ${createHash('sha256')
-        .update(await readFile(path))
+      `${mode} ${name} ${time} ${createHash('sha256')
+        .update(await readFile(at))
         .digest('hex')}`,
     ];
-  const below = await Promise.all(
-    (await readdir(path)).toSorted().map((child) => listing(join(path, child), `${name}/${child}`)),
-  );
-  return [`${mode} ${name}/`, ...below.flat()];
+  const below: string[] = [];
+  for (const child of (await readdir(at, 'latin1')).toSorted())
+    below.push(...(await listing(path, `${name}/${child}`)));
+  return [`${mode} ${name}/`, ...below];
 }
 
 async function makeTree(path: string): Promise<void> {
@@ -44,9 +58,67 @@ async function makeTree(path: string): Promise<void> {
   await writeFile(join(path, '-dir with space', LONG, LONG), randomBytes(700_000), { mode: 0o444 });
   await symlink('../nowhere', join(path, 'dangling'));
   await symlink('-dir with space', join(path, 'link'));
+  await symlink('-odd\n', join(path, `it's "odd" $HOME`));
+  // Names of bytes that are no text.
+  await mkdir(Buffer.from(`${path}/\xff\xe9`, 'latin1'));
+  await writeFile(Buffer.from(`${path}/\xff\xe9/\x80\\n`, 'latin1'), 'bytes', { mode: 0o604 });
+  await symlink(Buffer.from('\xfe', 'latin1'), Buffer.from(`${path}/\xff\xe9/l`, 'latin1'));
+  await utimes(join(path, '..odd'), 1_000_000_000, 1_000_000_000);
 }
 
-for (const kind of [OPENSSH, PROCESSES, CONTAINERS]) {
+/** Processes that find only these programs. */
+function processesWith(name: string, find: (bin: string) => Promise<void>): MachineKind {
+  return {
+    ...PROCESSES,
+    name: `processes of this computer ${name}`,
+    async start() {
+      const machine = await PROCESSES.start();
+      const bin = await mkdtemp(join(tmpdir(), 'plan-bin-'));
+      await find(bin);
+      vi.stubEnv('PATH', bin);
+      return {
+        ...machine,
+        async [Symbol.asyncDispose]() {
+          await machine[Symbol.asyncDispose]();
+          await rm(bin, { recursive: true });
+        },
+      };
+    },
+  };
+}
+
+/** What a machine without tar has. */
+const TOOLS = 'cat chmod date dd find head id ln ls mkdir mv readlink rm sh touch uname wc'.split(' ');
+
+async function linkTools(bin: string, tools: readonly string[]): Promise<void> {
+  for (const tool of tools) await symlink(join('/bin', tool), join(bin, tool));
+}
+
+const WITHOUT_TAR: readonly MachineKind[] = [
+  processesWith('without tar', (bin) => linkTools(bin, TOOLS)),
+  processesWith('without tar and head', (bin) =>
+    linkTools(
+      bin,
+      TOOLS.filter((tool) => tool !== 'head'),
+    ),
+  ),
+  processesWith('without tar, and with a dd of long ago', async (bin) => {
+    await linkTools(
+      bin,
+      TOOLS.filter((tool) => tool !== 'head' && tool !== 'dd'),
+    );
+    await writeFile(join(bin, 'dd'), '#!/bin/sh\ncase $* in *iflag*) exit 1 ;; esac\nexec /bin/dd "$@"\n', {
+      mode: 0o755,
+    });
+  }),
+  processesWith('with busybox, but its tar', async (bin) => {
+    for (const tool of TOOLS) await symlink('/bin/busybox', join(bin, tool));
+  }),
+];
+
+for (const kind of [OPENSSH, PROCESSES, CONTAINERS, ...WITHOUT_TAR]) {
+  const isSlow = kind.name.endsWith('of long ago');
+
   describeWhere(kind.missing === undefined)(`copying to and from ${kind.name}`, () => {
     let machine: ScriptMachine;
     let connection: Connection;
@@ -88,6 +160,11 @@ for (const kind of [OPENSSH, PROCESSES, CONTAINERS]) {
       return getTree(connection, { from, path, user: null }, { signal });
     }
 
+    async function machineName(): Promise<string | undefined> {
+      const { stdout } = await connection.exec('uname -n', { signal: never });
+      return stdout.toString().trim();
+    }
+
     it('brings a tree to the machine and back as it was', async () => {
       await makeTree(join(here, 'tree'));
       const before = await listing(join(here, 'tree'));
@@ -105,6 +182,22 @@ for (const kind of [OPENSSH, PROCESSES, CONTAINERS]) {
       expect(await listing(join(here, 'back'))).toEqual(before);
       expect((await readdir(here)).toSorted()).toEqual(['back', 'tree']);
       expect(await readdir(seen)).toEqual(['tree']);
+    });
+
+    it('removes what copies left that were killed, and nothing of those that go on', async () => {
+      await writeFile(join(here, 'f'), 'x');
+      const old = `.plan-copy-${(await machineName()) ?? hostname()}`;
+      const rest = [`${old}-99999999-abc`, `${old}-1-abc`, `.plan-copy-elsewhere-99999999-abc`];
+      for (const base of [here, seen])
+        for (const name of rest) {
+          await mkdir(join(base, name, 'tree', 'closed'), { recursive: true });
+          await chmod(join(base, name, 'tree', 'closed'), 0o500);
+        }
+      await put(join(here, 'f'), there);
+      expect((await readdir(seen)).toSorted()).toEqual([...rest.slice(1), 'f'].toSorted());
+      await get(`${there}/f`, join(here, 'g'));
+      const mine = (await machineName()) === hostname() ? rest.slice(1) : rest;
+      expect((await readdir(here)).toSorted()).toEqual([...mine, 'f', 'g'].toSorted());
     });
 
     it('names what it copies as cp does', async () => {
@@ -149,9 +242,14 @@ for (const kind of [OPENSSH, PROCESSES, CONTAINERS]) {
         [() => get(there, join(here, 'f')), /it is no directory/],
         [() => get(`${there}/f`, join(here, 'no', 'f')), /there is no directory "\S+no"/],
         [() => get('/dev/null', join(here, 'x')), /"\/dev\/null" is a special file/],
+        [() => put(join(here, 'f'), '/dev/null'), /"\/dev\/null" is a special file/],
+        [() => get(`${there}/f`, '/dev/null'), /"\/dev\/null": it is a special file/],
+        [() => put('/dev/null', there), /"\/dev\/null": it is a device/],
+        [() => put(join(here, 'f'), '/proc/self'), /"\/proc\/self" cannot be written to by "root": /],
+        [() => get(`${there}/f`, '/proc/x'), /Cannot copy to "\/proc\/x": /],
       ];
       for (const [copy, message] of wrong) await expect(copy()).rejects.toThrow(message);
-      execFileSync('mkfifo', [join(here, 'd', 'pipe'), join(seen, 'pipe')]);
+      execFileSync('/usr/bin/mkfifo', [join(here, 'd', 'pipe'), join(seen, 'pipe')]);
       await expect(put(join(here, 'd'), there)).rejects.toThrow(/pipe": it is a named pipe/);
       await expect(get(there, join(here, 'x'))).rejects.toThrow(/pipe" is a special file/);
       await writeFile(join(seen, 'd'), 'x');
@@ -161,8 +259,30 @@ for (const kind of [OPENSSH, PROCESSES, CONTAINERS]) {
       expect((await readdir(here)).toSorted()).toEqual(['d', 'f']);
     });
 
-    it('leaves nothing of what was interrupted, under no name', async () => {
-      execFileSync('sh', ['-c', 'head -c 60000000 /dev/zero >"$1/big"', 'sh', here]);
+    it('copies what is there while others write and remove', async () => {
+      await mkdir(join(here, 'd'));
+      await writeFile(join(here, 'd', 'a'), 'x'.repeat(300));
+      await writeFile(join(here, 'd', 'b'), 'gone');
+      await writeFile(join(here, 'd', 'c'), 'longer than it was');
+      const tree = await surveyTree(join(here, 'd'));
+      await rm(join(here, 'd', 'b'));
+      await writeFile(join(here, 'd', 'a'), 'y');
+      const request = { tree, name: 'd', to: there, isOneOfSeveral: false, user: null };
+      await putTree(connection, request, { signal: never });
+      expect(await listing(join(seen, 'd'))).toEqual(await listing(join(here, 'd')));
+      await rm(join(here, 'd', 'a'));
+      execFileSync('/usr/bin/mkfifo', [join(here, 'd', 'a')]);
+      await expect(putTree(connection, request, { signal: never })).rejects.toThrow(/it is no file any more/);
+      await rm(join(here, 'd'), { recursive: true });
+      await expect(putTree(connection, request, { signal: never })).resolves.toBeUndefined();
+      const alone = { ...request, tree: await surveyTree(join(seen, 'd', 'c')), name: 'e' };
+      await rm(join(seen, 'd', 'c'));
+      await expect(putTree(connection, alone, { signal: never })).rejects.toThrow(/there is no such file/);
+      await until(async () => (await readdir(seen)).length === 1);
+    });
+
+    it.skipIf(isSlow)('leaves nothing of what was interrupted, under no name', async () => {
+      await writeFile(join(here, 'big'), Buffer.alloc(60_000_000));
       const cancel = new AbortController();
       let bytes = 0;
       const onBytes = (count: number): void => {

@@ -21,7 +21,7 @@ describe('unpackTree()', () => {
   });
 
   async function unpack(archive: Buffer, kind: 'file' | 'directory' = 'directory'): Promise<void> {
-    await unpackTree(Readable.from([archive]), { kind, top: join(here, 'top') });
+    await unpackTree(Readable.from([archive]), { kind, format: 'tar', top: join(here, 'top'), path: 'top' });
   }
   function archive(...headers: readonly Partial<TreeHeader>[]): Buffer {
     return Buffer.concat([...headers.map((one) => encodeHeader({ ...TOP, ...one })), Buffer.alloc(1_024)]);
