@@ -17,6 +17,7 @@ export type { RunningMachine, WorkOptions } from './api/machines.ts';
 export { openState } from './api/open-state.ts';
 export type { Operation, OperationEvent, OperationOptions, OperationResult } from './api/operation.ts';
 export type { MachineOutputs, OutputOptions, Outputs } from './api/outputs.ts';
+export type { CopyEnd, CopyOptions } from './api/perform-copy.ts';
 export type { DownForecast, DownOptions } from './api/perform-down.ts';
 export type { Extension } from './api/perform-extend.ts';
 export type { ExecEnd, FleetCommand, FleetExecOptions } from './api/perform-exec.ts';

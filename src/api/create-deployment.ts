@@ -1,7 +1,9 @@
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { loadDeployment, withStore } from './deployments.ts';
+import type { FleetEvent, FleetResult } from './fleet-work.ts';
 import type { InputOptions } from './given-inputs.ts';
 import type { Operation, OperationOptions, OperationResult, OperationTools } from './operation.ts';
+import type { CopyEnd, CopyOptions, CopyTask } from './perform-copy.ts';
 import type { DownOptions, DownTarget } from './perform-down.ts';
 import type { ScaleChange, ScaleOptions, ScaleTarget } from './perform-scale.ts';
 import type { ReplaceOptions, StopOptions, TendResult, TendTarget, TendVerb } from './perform-tend.ts';
@@ -45,6 +47,10 @@ export function createDeployment(session: Session, work: Work, name: string): De
         const { performExec } = await import('./perform-exec.ts');
         return await performExec(session, name, selector, command, options, tools);
       }, options),
+    copyTo: (selector, sources, destination, options = {}) =>
+      copy(selector, { direction: 'to', sources, destination }, options),
+    copyFrom: (selector, sources, destination, options = {}) =>
+      copy(selector, { direction: 'from', sources, destination }, options),
     down: (options = {}) => work.start(async (tools) => runDown(await aimDown(options), tools), options),
     async prepareDown(options = {}) {
       const target = await aimDown(options);
@@ -91,6 +97,17 @@ export function createDeployment(session: Session, work: Work, name: string): De
 
   function prepared<R>(state: DeploymentState, run: (tools: OperationTools) => Promise<R>): Prepared<R> {
     return { state, start: (options = {}) => work.start(run, options) };
+  }
+
+  function copy(
+    selector: Selector,
+    task: CopyTask,
+    options: CopyOptions & OperationOptions<FleetEvent<CopyEnd>>,
+  ): Operation<FleetResult<CopyEnd>, FleetEvent<CopyEnd>> {
+    return work.start(async (tools) => {
+      const { performCopy } = await import('./perform-copy.ts');
+      return await performCopy(session, name, selector, task, options, tools);
+    }, options);
   }
 
   function tend(

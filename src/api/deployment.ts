@@ -10,6 +10,7 @@ import type { Finding } from './look.ts';
 import type { MachinesOptions, RunningMachine } from './machines.ts';
 import type { Operation, OperationOptions, OperationResult } from './operation.ts';
 import type { OutputOptions, Outputs } from './outputs.ts';
+import type { CopyEnd, CopyOptions } from './perform-copy.ts';
 import type { DownForecast, DownOptions } from './perform-down.ts';
 import type { Extension } from './perform-extend.ts';
 import type { ExecEnd, FleetCommand, FleetExecOptions } from './perform-exec.ts';
@@ -49,6 +50,28 @@ export interface Deployment {
     command: FleetCommand,
     options?: FleetExecOptions & OperationOptions<FleetEvent<ExecEnd>>,
   ): Operation<FleetResult<ExecEnd>, FleetEvent<ExecEnd>>;
+  /**
+   * Copies files and directories of this computer to machines side by side, with modes and times; links in directories
+   * stay links. As with `cp -r` they go into the destination where it is a directory, else the only one becomes it; a
+   * directory that is there is merged with, a file is replaced, and nothing is seen under its name before all of it is
+   * there. `DIRECTORY/.` stands for what is in it. On machines paths begin at the home of the user, as `~` does.
+   */
+  copyTo(
+    selector: Selector,
+    sources: string | readonly string[],
+    destination: string,
+    options?: CopyOptions & OperationOptions<FleetEvent<CopyEnd>>,
+  ): Operation<FleetResult<CopyEnd>, FleetEvent<CopyEnd>>;
+  /**
+   * Copies files and directories of machines to this computer in the same way. What comes from several machines gets
+   * the machine's name appended: `hosts.web-0`.
+   */
+  copyFrom(
+    selector: Selector,
+    sources: string | readonly string[],
+    destination: string,
+    options?: CopyOptions & OperationOptions<FleetEvent<CopyEnd>>,
+  ): Operation<FleetResult<CopyEnd>, FleetEvent<CopyEnd>>;
   /** Runs teardown scripts and terminates all machines, levels in reverse order, whatever fails on the way. */
   down(options?: DownOptions & OperationOptions): Operation<OperationResult>;
   /** Reads what a `down` needs, and touches nothing. */

@@ -44,6 +44,8 @@ export type FleetEvent<T> =
   /** The first one: the machines that are selected, in the order of the plan. */
   | { readonly type: 'selected'; readonly machines: readonly string[] }
   | OverEvent<T>
+  /** Bytes that have been copied so far, told now and then. */
+  | { readonly type: 'progress'; readonly machine: string; readonly bytes: number }
   | { readonly type: 'warning'; readonly message: string };
 
 /** What work on machines came to. */

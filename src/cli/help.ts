@@ -72,7 +72,7 @@ function flagText({ name, short, value }: FlagSpec): string {
 }
 
 function argumentText({ name, required, many }: CommandShape['arguments'][number]): string {
-  const text = `${name}${many ? '…' : ''}`;
+  const text = `${name}${many && !name.includes('…') ? '…' : ''}`;
   return required ? text : `[${text}]`;
 }
 

@@ -114,7 +114,7 @@ elif [ -f "$path" ] && [ -z "$slash" ]; then
 elif [ -e "$path" ] && [ -z "$slash" ]; then
   fail "\\"$path\\" is a special file"
 else
-  fail "there is no \\"$path\\""
+  fail 'there is no such file'
 fi
 if command -v tar >/dev/null 2>&1; then
   tell "$kind" tar

@@ -29,7 +29,7 @@ afterAll(async () => {
 describe('__complete', () => {
   it.each<[words: readonly string[], expected: readonly string[]]>([
     [['st'], ['status']],
-    [['help', 'co'], ['completion']],
+    [['help', 'co'], ['copy', 'completion']],
     [
       ['completion', ''],
       ['bash', 'zsh', 'fish'],

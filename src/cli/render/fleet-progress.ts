@@ -27,6 +27,8 @@ export interface FleetProgress<T> {
 export interface FleetProgressOptions<T> {
   /** What goes on: `exec`. */
   readonly doing: string;
+  /** It is of interest on a machine alone, too. */
+  readonly isOfOne?: boolean;
   /** More of what goes on, such as bytes. */
   readonly detail?: () => string;
   /** What is told of each machine that ended, where lines are for people; null: nothing. */
@@ -36,7 +38,7 @@ export interface FleetProgressOptions<T> {
 /** On a terminal one line at its end tells what goes on; elsewhere each machine that ended may have a line. */
 export async function fleetProgress<T>(
   context: Pick<Context, 'io' | 'flags'>,
-  { doing, detail = () => '', line = () => null }: FleetProgressOptions<T>,
+  { doing, isOfOne = false, detail = () => '', line = () => null }: FleetProgressOptions<T>,
 ): Promise<FleetProgress<T>> {
   const { io, flags } = context;
   const output = io.stderr;
@@ -77,7 +79,7 @@ export async function fleetProgress<T>(
       switch (event.type) {
         case 'selected':
           tally.all = event.machines.length;
-          if (createArea === undefined || tally.all < 2) return;
+          if (createArea === undefined || tally.all < (isOfOne ? 1 : 2)) return;
           timer = setTimeout(() => {
             area = createArea(output);
             draw();
@@ -95,6 +97,8 @@ export async function fleetProgress<T>(
           if (text !== null) note(text);
           return;
         }
+        case 'progress':
+          return;
         case 'warning':
           if (progress !== 'json') note(`warning: ${event.message}`);
           return;

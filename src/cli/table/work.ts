@@ -37,4 +37,24 @@ export const WORK_COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import('../commands/exec.ts')).execCommand,
   },
+  {
+    name: 'copy',
+    summary: 'copy files and directories to machines, or from them',
+    details: [
+      'One side is on machines: SELECTOR:PATH. Copies what is in directories, too, and keeps modes and',
+      'times. What comes from several machines gets their names appended: hosts.web-0.',
+    ],
+    arguments: [{ name: 'SRC… DST', required: true, many: true, completes: 'files' }],
+    flags: [
+      { name: 'user', value: 'USER', summary: 'who reads or writes there (default: the login user)' },
+      ...SELECTION,
+      ...PACE,
+      ...INPUTS,
+    ],
+    examples: [
+      ['plan copy site/ nginx.conf web:/srv --user root', 'to all machines of a service'],
+      ["plan copy '*:/var/log/syslog' logs/", 'from all machines: logs/syslog.web-0, …'],
+    ],
+    load: async () => (await import('../commands/copy.ts')).copyCommand,
+  },
 ];
