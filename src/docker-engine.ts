@@ -14,6 +14,7 @@ import type {
 import { frameReader } from './docker-frames.ts';
 import type { DockerLocation } from './docker-location.ts';
 import { DockerError, openDockerTransport } from './docker-transport.ts';
+import type { TerminalSize } from './pseudo-terminal.ts';
 
 interface Cancel {
   readonly signal: AbortSignal;
@@ -121,22 +122,34 @@ export function openDockerEngine(location: DockerLocation) {
         .slice(-count);
     },
 
-    /** Resolves with its id and the conversation, in frames. */
+    /** Resolves with its id and the conversation: in frames, unless it has a terminal. */
     async exec(container: string, command: ExecCommand, cancel: Cancel) {
+      const { terminal } = command;
       const body = {
         AttachStdin: command.takesInput,
         AttachStdout: true,
         AttachStderr: true,
         Cmd: command.words,
         ...(command.user !== null && { User: command.user }),
+        ...(terminal && { Tty: true, ConsoleSize: [terminal.rows, terminal.columns] }),
+        ...(command.environment && { Env: command.environment }),
       };
       const { Id: id } = (await post('ContainerExec', `/containers/${container}/exec`, cancel, { body })) as {
         readonly Id: string;
       };
       const path = `/exec/${id}/start`;
-      const start = { name: 'ExecStart', method: 'POST', path, body: { Detach: false, Tty: false } } as const;
+      const how = {
+        Detach: false,
+        Tty: terminal !== undefined,
+        ...(terminal && { ConsoleSize: [terminal.rows, terminal.columns] }),
+      };
+      const start = { name: 'ExecStart', method: 'POST', path, body: how } as const;
       const stream: Duplex = await transport.converse(start, cancel);
       return { id, stream };
+    },
+    /** Changes the size of the terminal that a command was given. */
+    async resize(exec: string, { columns, rows }: TerminalSize, cancel: Cancel): Promise<void> {
+      await post('ExecResize', `/exec/${exec}/resize`, cancel, { query: { w: columns, h: rows } });
     },
     /** Null while it runs. */
     async exitCode(exec: string, cancel: Cancel): Promise<number | null> {
@@ -203,6 +216,10 @@ export interface ExecCommand {
   readonly words: readonly string[];
   readonly user: string | null;
   readonly takesInput: boolean;
+  /** Absent: it has none. */
+  readonly terminal?: TerminalSize;
+  /** Further variables, as `NAME=value`. */
+  readonly environment?: readonly string[];
 }
 
 /** `label`: a name, or a name and a value with `=` between. */

@@ -1,4 +1,5 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Terminal, TerminalRequest } from './terminal.ts';
 
 /** How a machine is reached. Rejections are `ConnectionError`, or the signal's reason when cancelled. */
 export interface Connection extends AsyncDisposable {
@@ -15,6 +16,8 @@ export interface Connection extends AsyncDisposable {
     target: { readonly host: string; readonly port: number },
     options: { readonly signal: AbortSignal },
   ): Promise<Duplex>;
+  /** Runs a command in a terminal, until the signal aborts at the latest; absent: it has none. */
+  terminal?(request: TerminalRequest, options: { readonly signal: AbortSignal }): Promise<Terminal>;
 }
 
 export interface ExecOptions {

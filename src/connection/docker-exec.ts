@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openDockerEngine } from '../docker-engine.ts';
-import type { DockerEngine } from '../docker-engine.ts';
+import type { DockerEngine, ExecCommand } from '../docker-engine.ts';
 import { dockerAt } from '../docker-location.ts';
 import { DockerError } from '../docker-transport.ts';
 import { PlanError } from '../errors.ts';
@@ -11,7 +11,9 @@ import { ConnectionError } from './connection.ts';
 import type { Connection, ExecOptions, ExecResult } from './connection.ts';
 import { conversation } from './docker-conversation.ts';
 import { createDockerForward } from './docker-forward.ts';
+import { dockerTerminal, hangUpCommand, terminalMark } from './docker-terminal.ts';
 import { download } from './download.ts';
+import { LOGIN_SHELL } from './login-shell.ts';
 import type { OpenOptions } from './open-options.ts';
 import { createSemaphore } from './semaphore.ts';
 import { upload } from './upload.ts';
@@ -24,6 +26,9 @@ const DYING = 1_000;
 /** Milliseconds between two looks at a command that closed its outputs and goes on. */
 const FIRST_PAUSE = 2;
 const LONGEST_PAUSE = 250;
+
+/** Milliseconds that hanging up on a terminal may take. */
+const HANGING_UP = 2_000;
 
 /** Commands at the same time: an engine begins more of them more slowly. */
 const COMMANDS = 8;
@@ -124,10 +129,10 @@ function dockerConnection(
   );
 
   /** Begins a command; `what` is for messages. */
-  async function begin(words: readonly string[], takesInput: boolean, what: string, signal: AbortSignal) {
+  async function begin(command: Omit<ExecCommand, 'user'>, what: string, signal: AbortSignal) {
     if (!isOpen()) throw lostError();
     try {
-      const begun = await engine.exec(container, { words, user, takesInput }, { signal });
+      const begun = await engine.exec(container, { ...command, user }, { signal });
       streams.add(begun.stream);
       begun.stream.on('error', () => undefined);
       begun.stream.once('close', () => streams.delete(begun.stream));
@@ -171,7 +176,8 @@ function dockerConnection(
   async function execNow(command: string, options: ExecOptions): Promise<ExecResult> {
     const { signal, stdin } = options;
     const words = ['/bin/sh', '-c', LOGIN + command];
-    const { id, stream } = await begin(words, stdin !== undefined, 'run a command', signal);
+    const takesInput = stdin !== undefined;
+    const { id, stream } = await begin({ words, takesInput }, 'run a command', signal);
     const { stdout, stderr } = await conversation(stream, options);
     signal.throwIfAborted();
     if (!isOpen()) throw lostError();
@@ -191,7 +197,7 @@ function dockerConnection(
       address: access.address,
       names,
       where,
-      begin: (words, signal) => begin(words, true, 'forward', signal),
+      begin: (words, signal) => begin({ words, takesInput: true }, 'forward', signal),
       exitCode,
       adopt(stream) {
         streams.add(stream);
@@ -199,6 +205,24 @@ function dockerConnection(
       },
       lost: () => (isOpen() ? undefined : lostError()),
     }),
+    async terminal({ command, term, ...size }, { signal }) {
+      const mark = terminalMark();
+      const words = ['/bin/sh', '-c', LOGIN + (command ?? LOGIN_SHELL)];
+      const asked = { words, takesInput: true, terminal: size, environment: [`TERM=${term}`, mark] };
+      const { id, stream } = await begin(asked, 'open a terminal', signal);
+      const resize = (to: typeof size): Promise<void> => engine.resize(id, to, { signal });
+      const terminal = dockerTerminal({
+        stream,
+        signal,
+        resize,
+        exitCode: (cancel) => exitCode(id, cancel),
+        hangUp: () => exec(hangUpCommand(mark), { signal: AbortSignal.timeout(HANGING_UP) }),
+        lost: () => (isOpen() ? undefined : lostError()),
+      });
+      // Older engines do not take the size together with the command.
+      terminal.resize(size);
+      return terminal;
+    },
     async [Symbol.asyncDispose]() {
       end('closing');
       await watching;

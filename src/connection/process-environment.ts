@@ -12,7 +12,7 @@ export function processEnvironment(
   caller: Readonly<Record<string, string | undefined>>,
   directory: string,
 ): Readonly<Record<string, string>> {
-  const own = Object.entries(caller).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const own = Object.entries(callersEnvironment(caller));
   const home = caller['HOME'];
   const restored = own.filter(([name]) => PROGRAM_VARIABLE.test(name));
   return {
@@ -24,4 +24,13 @@ export function processEnvironment(
       'unset PLAN_HOME PLAN_RESTORE',
     ].join('\n'),
   };
+}
+
+/** The variables that are set. */
+export function callersEnvironment(
+  caller: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(caller).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }

@@ -8,9 +8,10 @@ import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { OpenOptions } from './open-options.ts';
 import { runProcess } from './process-command.ts';
-import { processEnvironment } from './process-environment.ts';
+import { callersEnvironment, processEnvironment } from './process-environment.ts';
 import { readOne, writeFiles } from './process-files.ts';
 import { connectTcp } from './process-forward.ts';
+import { processTerminal } from './process-terminal.ts';
 
 /**
  * Commands run as processes of this computer, in the directory of the access, with the environment that the caller has
@@ -24,6 +25,7 @@ export async function openProcess(
   if (!(await isDirectory(directory)))
     throw new ConnectionError('unreachable', `Cannot work in "${directory}": there is no such directory`);
   const place = { directory, environment: processEnvironment(process.env, directory) };
+  const people = { directory, environment: callersEnvironment(process.env) };
   const roots = { directory, home: homedir() };
   const running = new Set<ChildSignal>();
   const streams = new Set<Duplex>();
@@ -45,6 +47,11 @@ export async function openProcess(
     }
   }
 
+  function over(both: ChildSignal): void {
+    running.delete(both);
+    both[Symbol.dispose]();
+  }
+
   const exec: Connection['exec'] = (command, options) =>
     underWay(options.signal, ({ signal: both }) => runProcess(command, { ...options, signal: both }, place));
 
@@ -58,6 +65,19 @@ export async function openProcess(
       streams.add(stream);
       stream.once('close', () => streams.delete(stream));
       return stream;
+    },
+    async terminal(request, options) {
+      if (!isOpen) throw closed;
+      const both = childSignal(options.signal);
+      running.add(both);
+      try {
+        const terminal = processTerminal(request, both, people);
+        void terminal.ended.catch(() => undefined).finally(() => over(both));
+        return await Promise.resolve(terminal);
+      } catch (error) {
+        over(both);
+        throw error;
+      }
     },
     [Symbol.asyncDispose]() {
       isOpen = false;

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortable, onAbort } from './abort.ts';
@@ -9,7 +8,9 @@ import { download } from './download.ts';
 import { createSemaphore } from './semaphore.ts';
 import { SHELL, createSpareShell } from './spare-shell.ts';
 import type { ShellChannel } from './spare-shell.ts';
-import { onFailure, pour } from './transfer-output.ts';
+import { converse } from './ssh-conversation.ts';
+import { sshTerminal } from './ssh-terminal.ts';
+import type { TerminalChannel } from './ssh-terminal.ts';
 import { upload } from './upload.ts';
 
 /** sshd's MaxSessions is 10. */
@@ -28,13 +29,22 @@ const GOODBYE = 1_000;
 /** An authenticated client of the SSH library. */
 export interface SshClient {
   exec(command: string, opened: Opened): unknown;
+  exec(command: string, options: { readonly pty: Window }, opened: Opened): unknown;
+  shell(window: Window, opened: Opened): unknown;
   forwardOut(fromHost: string, fromPort: number, host: string, port: number, opened: Opened): unknown;
   once(event: 'close', listener: () => void): unknown;
   end(): unknown;
   destroy(): unknown;
 }
 
-type Opened = (error: Error | undefined, channel: ShellChannel) => void;
+type Opened = (error: Error | undefined, channel: ShellChannel & TerminalChannel) => void;
+
+/** The size of a terminal, and the kind that it is of. */
+interface Window {
+  readonly cols: number;
+  readonly rows: number;
+  readonly term: string;
+}
 
 export interface SshConnectionOptions {
   /** `host:port`, for messages. */
@@ -73,13 +83,13 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
     what: string,
     signal: AbortSignal,
     open: (opened: Opened) => void,
-    arrived: (channel: ShellChannel) => T | Promise<T>,
+    arrived: (channel: ShellChannel & TerminalChannel) => T | Promise<T>,
   ): Promise<T> {
     signal.throwIfAborted();
     if (!isOpen()) throw lostError();
     return await new Promise<T>((resolve, reject) => {
       const stopListening = onAbort(signal, () => reject(signal.reason as Error));
-      function opened(error: Error | undefined, channel: ShellChannel): void {
+      function opened(error: Error | undefined, channel: ShellChannel & TerminalChannel): void {
         stopListening();
         if (error !== undefined) {
           const message = `Cannot ${what} on "${where}": ${error.message}`;
@@ -150,6 +160,33 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
         (channel) => channelStream(channel, () => (isOpen() ? undefined : lostError())),
       );
     },
+    async terminal({ command, columns, rows, term }, { signal }) {
+      const pty = { cols: columns, rows, term };
+      const release = await sessions.acquire(signal);
+      try {
+        return await persist(
+          () =>
+            openChannel(
+              'open a terminal',
+              signal,
+              (opened) =>
+                command === null ? client.shell(pty, opened) : client.exec(command, { pty }, opened),
+              (channel) => {
+                channel.once('close', release);
+                return sshTerminal(channel, {
+                  where,
+                  signal,
+                  lost: () => (isOpen() ? undefined : lostError()),
+                });
+              },
+            ),
+          signal,
+        );
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
     async [Symbol.asyncDispose]() {
       if (isOpen()) {
         state = 'closing';
@@ -178,53 +215,4 @@ function isRefusedSession(error: unknown): boolean {
     error instanceof ConnectionError &&
     (error.cause as { reason?: unknown } | undefined)?.reason !== undefined
   );
-}
-
-/** Feeds a command and collects what it prints, until its channel is closed. */
-async function converse(
-  channel: ShellChannel,
-  { signal, stdin, onStdout, onStderr, ...sinks }: ExecOptions,
-): Promise<ExecResult> {
-  const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
-  const end: { exitCode: number | null; exitSignal: string | null } = { exitCode: null, exitSignal: null };
-  pour(channel, { sink: sinks.stdout, listener: onStdout, kept: stdout });
-  pour(channel.stderr, { sink: sinks.stderr, listener: onStderr, kept: stderr });
-  channel.once('exit', (code: number | null, name?: string) => {
-    end.exitCode = code;
-    end.exitSignal = code === null ? (name ?? 'KILL').replace(/^SIG/, '') : null;
-  });
-  const done = once(channel, 'close', { signal });
-  let stopWatching: (() => void) | undefined;
-  const failure = new Promise<never>((_resolve, reject) => {
-    stopWatching = onFailure([sinks.stdout, sinks.stderr], reject);
-  });
-  if (stdin === undefined) channel.end();
-  else if (typeof stdin === 'string' || Buffer.isBuffer(stdin)) channel.end(stdin);
-  else stdin.pipe(channel);
-  channel.resume();
-  channel.stderr.resume();
-  try {
-    await Promise.race([done, failureOf(stdin), failure]);
-  } catch (error) {
-    channel.unpipe();
-    channel.stderr.unpipe();
-    channel.removeAllListeners('data').resume();
-    channel.stderr.removeAllListeners('data').resume();
-    channel.close();
-    done.catch(() => undefined);
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    stopWatching?.();
-    if (typeof stdin === 'object' && !Buffer.isBuffer(stdin)) stdin.unpipe(channel);
-  }
-  return { ...end, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) };
-}
-
-/** Rejects when a stream fails; never settles otherwise. */
-function failureOf(stdin: ExecOptions['stdin']): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (typeof stdin === 'object' && !Buffer.isBuffer(stdin)) stdin.once('error', reject);
-  });
 }

@@ -10,6 +10,7 @@ import type { TestDocker } from '../support/docker.ts';
 import { connectionContract } from './connection-contract.ts';
 import type { ReachableMachine } from './connection-contract.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
+import { terminalContract } from './terminal-contract.ts';
 
 const never = new AbortController().signal;
 const missing = dockerMissing();
@@ -62,6 +63,7 @@ async function reachable(image: typeof BUSYBOX | typeof DEBIAN): Promise<Reachab
 describe.skipIf(missing !== undefined)(`openDocker()${missing ? `: ${missing}` : ''}`, () => {
   connectionContract('with Debian', () => reachable(DEBIAN), new Set(['ssh', 'signals']));
   connectionContract('with busybox', () => reachable(BUSYBOX), new Set(['ssh', 'signals']));
+  terminalContract('terminals with busybox', () => reachable(BUSYBOX));
 
   describe('with containers of all kinds', () => {
     let docker: TestDocker;

@@ -3,7 +3,8 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 
-import type { SshCommand } from './ssh-server.ts';
+import { onTerminal, terminalResizer } from '../../pseudo-terminal.ts';
+import type { SshCommand, SshTerminal } from './ssh-handlers.ts';
 
 /** Where a command runs and what it inherits. */
 export interface Login {
@@ -23,13 +24,14 @@ export function runCommand(
   login: Login,
   onExit: (pid: number) => void,
 ): number | undefined {
+  const { terminal } = channel;
   let child: ChildProcessWithoutNullStreams;
   try {
-    child = spawn('/bin/sh', shellArguments(command, login.marker), {
+    child = spawn('/bin/sh', shellArguments(command, login.marker, terminal), {
       cwd: login.home,
-      env: login.environment,
+      env: { ...login.environment, ...(terminal && { TERM: terminal.term }) },
       detached: true,
-      stdio: 'pipe',
+      stdio: ['pipe', 'pipe', 'pipe', ...(terminal ? (['pipe'] as const) : [])],
     });
   } catch (error) {
     refuse(channel, error);
@@ -40,6 +42,7 @@ export function runCommand(
     child.once('error', (error) => refuse(channel, error));
     return undefined;
   }
+  terminal?.onResize(terminalResizer(child.stdio[3] as Readable));
   let running = true;
   child.once('exit', (code, signal) => {
     running = false;
@@ -50,7 +53,7 @@ export function runCommand(
     if (running) signalSession(pid, `SIG${name}`);
   });
   channel.onClosed(() => {
-    if (running) hangUp(child);
+    if (running) hangUp(child, terminal);
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
   });
   // The command need not read its input to the end.
@@ -62,10 +65,18 @@ export function runCommand(
 }
 
 /** The limit marks the shell and whatever it starts; a line of its own, so that the command's syntax stays its own. */
-function shellArguments(command: string | null, marker: number | null): readonly string[] {
+function shellArguments(
+  command: string | null,
+  marker: number | null,
+  terminal: SshTerminal | null,
+): readonly string[] {
   const mark = marker === null ? '' : `ulimit -m ${marker}\n`;
+  if (terminal !== null) return ['-c', mark + onTerminal(command ?? SHELL, terminal)];
   return command === null ? ['-c', `${mark}exec /bin/sh`] : ['-c', mark + command];
 }
+
+/** For people: one that they can edit lines with, where there is one. */
+const SHELL = 'if command -v bash >/dev/null; then exec bash; else exec /bin/sh; fi';
 
 /** One chunk at a time over both streams: neither overtakes the other, and a slow reader slows the command down. */
 function copyOutput(child: ChildProcessWithoutNullStreams, channel: SshCommand): void {
@@ -116,9 +127,12 @@ function refuse(channel: SshCommand, error: unknown): void {
   });
 }
 
-/** The shell alone: a script on its way to a session of its own, which must not end, is in the shell's group still. */
-function hangUp(shell: ChildProcessWithoutNullStreams): void {
-  shell.kill('SIGHUP');
+/**
+ * The shell alone: a script on its way to a session of its own, which must not end, is in the shell's group still. Of a
+ * terminal what holds it, which would not hear: the kernel hangs up on what runs in it then.
+ */
+function hangUp(shell: ChildProcessWithoutNullStreams, terminal: SshTerminal | null): void {
+  shell.kill(terminal === null ? 'SIGHUP' : 'SIGKILL');
 }
 
 function signalSession(pid: number, signal: string): void {

@@ -2,6 +2,7 @@ import { createConnection, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
+import { terminalMissing } from '../../pseudo-terminal.ts';
 import { tryListen } from './address.ts';
 import { runCommand } from './command.ts';
 import type { Owner } from './processes.ts';
@@ -47,6 +48,7 @@ export function createMachineServer(
           const pid = runCommand(command, channel, login, (ended) => sessions.delete(ended));
           if (pid !== undefined) sessions.add(pid);
         },
+        hasTerminals: () => terminalMissing() === undefined,
         forward: (host, port) => connect(OWN_NAMES.has(host) ? record.address : host, port),
       },
     );

@@ -1,12 +1,14 @@
 import { EventEmitter, once } from 'node:events';
 import type { Socket } from 'node:net';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 
 import ssh2 from 'ssh2';
 import type { Algorithms, AuthContext, Connection, ServerChannel, Session, SessionAccept } from 'ssh2';
 
 import { privateKeyFile } from '../../keys.ts';
 import type { KeyPair } from '../../keys.ts';
+import type { TerminalSize } from '../../pseudo-terminal.ts';
+import type { SshCommand, SshHandlers, SshTerminal } from './ssh-handlers.ts';
 
 /** Who serves, and the one login that is let in. */
 export interface SshIdentity {
@@ -14,28 +16,6 @@ export interface SshIdentity {
   readonly user: string;
   /** `ssh-ed25519 AAAA…` */
   readonly authorizedKey: string;
-}
-
-/** What a login may do. A handler that is missing refuses. */
-export interface SshHandlers {
-  /** `command` null: a shell that reads its commands from stdin. */
-  readonly exec?: (command: string | null, running: SshCommand) => void;
-  /** Resolves to the connected stream, or rejects. */
-  readonly forward?: (host: string, port: number) => Promise<Duplex>;
-  readonly subsystem?: (name: string, channel: Duplex) => void;
-}
-
-/** One command of a login, seen from the machine. */
-export interface SshCommand {
-  readonly stdin: Readable;
-  /** `done` is called when the next chunk may follow, of either stream: one at a time. */
-  write(to: 'stdout' | 'stderr', chunk: Buffer, done: () => void): void;
-  /** Tells how the command ended: exit code, or signal name without `SIG`. */
-  ended(how: number | string): void;
-  /** After the last output. */
-  close(): void;
-  readonly onClosed: (listener: () => void) => void;
-  readonly onSignal: (listener: (name: string) => void) => void;
 }
 
 /** As sshd's own defaults. */
@@ -122,21 +102,47 @@ function serveSessions(client: Connection, handlers: SshHandlers): void {
   });
 }
 
-function serveSession(session: Session, events: EventEmitter, { exec, subsystem }: SshHandlers): void {
+function serveSession(
+  session: Session,
+  events: EventEmitter,
+  { exec, subsystem, hasTerminals }: SshHandlers,
+): void {
+  let terminal: SshTerminal | null = null;
+  session.on('pty', (accept: SessionAccept | undefined, reject: (() => boolean) | undefined, info) => {
+    if (hasTerminals?.() !== true) {
+      reject?.();
+      return;
+    }
+    // The library's types leave it out.
+    const { term = 'dumb' } = info as { readonly term?: string };
+    terminal = { ...sizeOf(info), term, onResize: (listener) => events.on('resize', listener) };
+    accept?.();
+  });
+  session.on('window-change', (accept: SessionAccept | undefined, _reject, info) => {
+    events.emit('resize', sizeOf(info));
+    accept?.();
+  });
   session.on('signal', (accept: SessionAccept | undefined, _reject, { name }) => {
     events.emit('signal', name);
     accept?.();
   });
   if (exec !== undefined) {
-    session.on('exec', (accept, _reject, { command }) => exec(command, commandOn(accept(), events)));
-    session.on('shell', (accept) => exec(null, commandOn(accept(), events)));
+    session.on('exec', (accept, _reject, { command }) =>
+      exec(command, commandOn(accept(), events, terminal)),
+    );
+    session.on('shell', (accept) => exec(null, commandOn(accept(), events, terminal)));
   }
   if (subsystem !== undefined) {
     session.on('subsystem', (accept, _reject, { name }) => subsystem(name, accept()));
   }
 }
 
-function commandOn(channel: ServerChannel, events: EventEmitter): SshCommand {
+/** A client that does not know says 0. */
+function sizeOf({ cols, rows }: { readonly cols: number; readonly rows: number }): TerminalSize {
+  return { columns: cols || 80, rows: rows || 24 };
+}
+
+function commandOn(channel: ServerChannel, events: EventEmitter, terminal: SshTerminal | null): SshCommand {
   // ssh2 keeps what waited for the window, and sends it again when the other stream has to wait.
   const waiting = channel as {
     _chunk?: unknown;
@@ -147,6 +153,7 @@ function commandOn(channel: ServerChannel, events: EventEmitter): SshCommand {
   channel.on('error', () => channel.close());
   channel.stderr.on('error', () => channel.close());
   return {
+    terminal,
     stdin: channel,
     write(to, chunk, done) {
       (to === 'stdout' ? channel : channel.stderr).write(chunk, () => {
