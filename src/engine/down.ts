@@ -4,7 +4,7 @@ import { ProviderError } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { providersOf } from '../state/deployment-state.ts';
 import { leaversNamed } from './departures.ts';
-import { isOver } from './expiry.ts';
+import { isOver } from './expiry-time.ts';
 import type { DownRequest, OperationResult, Wiring } from './operation.ts';
 import type { Running } from './run-operation.ts';
 import { refuseDown } from './protect.ts';

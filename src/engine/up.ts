@@ -5,7 +5,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { emptyState } from '../state/deployment-state.ts';
 import { openLevel } from '../state/tally.ts';
-import { expiryOfUp, tellExpiry } from './expiry.ts';
+import { expiryOfUp, tellExpiry, warnOfLasting } from './expiry.ts';
 import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import { askForMachines } from './no-wait.ts';
@@ -36,13 +36,17 @@ export async function up(
   const loaded = await wiring.store.load(given.deployment);
   const plan = loaded === null ? given : applyOverrides(given, loaded.overrides);
   if (loaded !== null) refuseOtherPlan(loaded, plan, adopt);
-  if (loaded !== null && !forceProtected) refuseUp(given, loaded, (text) => wiring.store.fingerprint(text));
+  if (loaded !== null && !forceProtected)
+    refuseUp(given, loaded, (text) => wiring.store.fingerprint(text, loaded.uuid));
   if (loaded !== null && loaded.plan?.digest !== plan.digest) await refuseOtherPlaces(wiring, loaded, plan);
   const expiry = expiryOfUp(loaded, { plan, ttl, now: wiring.clock.now() });
   const state = await recordPlan(wiring, loaded, { plan, expiry });
   const start = { kind: 'up', state, plan, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, async (running) => {
-    if (expiry.length > 0) await tellExpiry(running);
+    if (expiry.length > 0) {
+      await warnOfLasting(running, plan);
+      await tellExpiry(running, { isForAll: false });
+    }
     return await (wait ? bringUp : askForMachines)(running, plan);
   });
 }

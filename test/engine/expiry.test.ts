@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { expired, extend } from '../../src/engine/expiry.ts';
 import type { Extension, Wiring } from '../../src/engine/operation.ts';
-import { shutdownCommand } from '../../src/engine/perform/shutdown-timer.ts';
 import { up } from '../../src/engine/up.ts';
 import { statusDocument } from '../../src/state/status.ts';
 import type { Harness } from '../support/harness.ts';
@@ -142,8 +141,10 @@ describe('machines that end by shutting down', () => {
             work({
               ...connection,
               exec(command, options) {
-                if (!command.includes('shutdown')) return connection.exec(command, options);
-                commands.push(command.match(/-h \+\d+/)?.[0] ?? 'cancelled');
+                const program = typeof options.stdin === 'string' ? options.stdin : '';
+                const [, told] = /echo (never|\d+) >/.exec(program) ?? [];
+                if (told === undefined) return connection.exec(command, options);
+                commands.push(told);
                 return Promise.resolve({ ...end, stderr: Buffer.from('sudo: a password is required\n') });
               },
             }),
@@ -158,15 +159,20 @@ describe('machines that end by shutting down', () => {
     const { harness, wiring, commands } = trial;
     const plan = await harness.plan(text());
     const readPlan = () => Promise.resolve(null);
+    const latest = async (): Promise<readonly string[]> => {
+      const at = await end(harness);
+      const said = at === null ? 'never' : String(Math.ceil(at / 1_000));
+      return [said, said];
+    };
     await up(wiring, { plan, adopt: false, readPlan }, { signal });
-    expect(commands).toEqual(['-h +480', '-h +480']);
+    expect(commands.splice(0)).toEqual(await latest());
     await extend(wiring, { plan, extension: { kind: 'to', milliseconds: 90_000 }, readPlan }, { signal });
-    expect(commands.slice(2)).toEqual(['-h +2', '-h +2']);
+    expect(commands.splice(0)).toEqual(await latest());
     const { outcome } = await extend(wiring, { plan, extension: { kind: 'never' }, readPlan }, { signal });
     expect(outcome).toBe('succeeded');
-    expect(commands.slice(4)).toEqual(['cancelled', 'cancelled']);
+    expect(commands.splice(0)).toEqual(await latest());
     await up(wiring, { plan: await harness.plan(text('1h')), adopt: false, readPlan }, { signal });
-    expect(commands.slice(6)).toEqual(['-h +60', '-h +60']);
+    expect(commands.splice(0)).toEqual(await latest());
   });
 
   it('come up all the same where they cannot be told, with a warning', async () => {
@@ -181,13 +187,5 @@ describe('machines that end by shutting down', () => {
     );
     const { outcome } = await extend(wiring, { plan, extension: { kind: 'never' }, readPlan }, { signal });
     expect(outcome).toBe('failed');
-  });
-});
-
-describe('shutdownCommand()', () => {
-  it('replaces the time that was set before', () => {
-    expect(shutdownCommand(90)).toContain('root shutdown -c');
-    expect(shutdownCommand(90)).toContain('root shutdown -h +90');
-    expect(shutdownCommand(null)).not.toContain('-h');
   });
 });

@@ -27,15 +27,18 @@ export const SSH_PORT = 2_222;
 /** Plans that it writes have the provider `west`, whose credentials are sensitive inputs, as the default one. */
 export async function cloudScenario({
   sudo = true,
+  minute = 60,
   behind = (fleet) => fleet,
   ...options
 }: Ec2Options & {
   /** Users of machines may do everything as root. */
   readonly sudo?: boolean;
+  /** Seconds that the `shutdown` of machines takes for a minute. */
+  readonly minute?: number;
   /** What stands behind the instances. */
   readonly behind?: (fleet: SshdMachines) => MachineBackend;
 } = {}): Promise<CloudScenario> {
-  const fleet = await createSshdMachines({ port: SSH_PORT, sudo });
+  const fleet = await createSshdMachines({ port: SSH_PORT, sudo, minute });
   const endpoint = await startEc2Endpoint({ backend: behind(fleet), regions: ['us-west-2'], ...options });
   const space = await openScenario();
   const { accessKeyId, secretAccessKey, sessionToken } = endpoint.credentials;

@@ -10,7 +10,7 @@ import type { Machine } from '../../machine.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
-import { tellShutdown } from './shutdown-timer.ts';
+import { tellEndless, tellShutdown } from './shutdown-timer.ts';
 import { persist, targetOf } from './use-connection.ts';
 import { within } from '../limit.ts';
 
@@ -64,15 +64,19 @@ async function reach(machine: Machine, context: PerformContext, reaching: Reachi
   const target = targetOf(machine, context, (hostKey) => (pinned = hostKey));
   const own = await persist(target, context, reaching, async (connection) => {
     await answer(connection, target, { signal });
-    if (endsByItself(machine, context)) await tellShutdown(connection, machine, context, { signal });
+    if (endsByItself(machine, context)) {
+      if (context.journal.state.expiresAt !== null)
+        await tellShutdown(connection, machine, context, { signal });
+      else if (machine.under !== null) await tellEndless(connection, machine, context, { signal });
+    }
     return isGiven(machine) ? makeOwnHostKey(connection, { signal }) : null;
   });
   return own === null ? pinned : (await shows(own, machine, context, { signal })) ? own : pinned;
 }
 
-/** Its provider gives up machines that shut down, and the deployment has an end. */
-function endsByItself({ provider }: Machine, { journal, provider: opened }: PerformContext): boolean {
-  return journal.state.expiresAt !== null && !isShared(provider) && opened(provider).endsOnShutdown === true;
+/** Its provider gives up machines that shut down. */
+function endsByItself({ provider }: Machine, { provider: opened }: PerformContext): boolean {
+  return !isShared(provider) && opened(provider).endsOnShutdown === true;
 }
 
 /** It was reached by the host key that its launch gave it, which others of its batch have too. */

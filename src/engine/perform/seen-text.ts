@@ -1,7 +1,13 @@
 import type { Machine } from '../../machine.ts';
 import type { Observation } from '../../providers/provider.ts';
+import { isOver } from '../expiry-time.ts';
 import { secretsAreKnown } from '../secrets.ts';
 import type { PerformContext } from './context.ts';
+
+const GONE: ReadonlySet<Observation['state']> = new Set(['terminating', 'terminated', 'unknown']);
+
+/** Providers that end machines themselves give this as the reason. */
+const OVER = 'the time of its deployment is over';
 
 /**
  * What is told of a machine that its provider sees in a state. The lines after a reason's first one may be what programs
@@ -10,10 +16,12 @@ import type { PerformContext } from './context.ts';
 export function seenText(
   { state, reason }: Pick<Observation, 'state' | 'reason'>,
   machine: Machine | undefined,
-  { plan, maskFor }: Pick<PerformContext, 'plan' | 'maskFor'>,
+  { plan, maskFor, journal, wiring }: Pick<PerformContext, 'plan' | 'maskFor' | 'journal' | 'wiring'>,
 ): string {
   const isMasked = machine !== undefined && secretsAreKnown(plan);
   const why = isMasked ? reason : (reason?.split('\n')[0] ?? null);
-  const text = `The machine is "${state}" at the provider${why === null ? '' : `: ${why}`}`;
+  const isExpired = GONE.has(state) && isOver(journal.state, wiring.clock.now()) && why !== OVER;
+  const words = [why, isExpired ? OVER : null].filter((one) => one !== null);
+  const text = `The machine is "${state}" at the provider${words.length === 0 ? '' : `: ${words.join('; ')}`}`;
   return machine === undefined ? text : maskFor(machine).text(text);
 }

@@ -1,5 +1,6 @@
 import type { Connection } from '../../connection/connection.ts';
 import { ConnectionError } from '../../connection/connection.ts';
+import { endlessCommand, expiryCommand } from '../../expiry-program.ts';
 import type { Machine } from '../../machine.ts';
 import { within } from '../limit.ts';
 import type { Cancel, PerformContext } from './context.ts';
@@ -34,21 +35,31 @@ export async function tellShutdown(
   context: PerformContext,
   cancel: Cancel,
 ): Promise<boolean> {
-  const { expiresAt } = context.journal.state;
-  const minutes =
-    expiresAt === null ? null : Math.max(1, Math.ceil((expiresAt - context.wiring.clock.now()) / 60_000));
-  const { exitCode, stderr } = await connection.exec(shutdownCommand(minutes), cancel);
+  return await told(expiryCommand(context.journal.state.expiresAt), connection, machine, context, cancel);
+}
+
+/** Takes back what a machine was told before it was off, and its deployment had no end any more. */
+export async function tellEndless(
+  connection: Connection,
+  machine: Machine,
+  context: PerformContext,
+  cancel: Cancel,
+): Promise<boolean> {
+  return await told(endlessCommand(), connection, machine, context, cancel);
+}
+
+async function told(
+  program: string,
+  connection: Connection,
+  machine: Machine,
+  context: PerformContext,
+  cancel: Cancel,
+): Promise<boolean> {
+  const { exitCode, stderr } = await connection.exec('sh', { ...cancel, stdin: program });
   if (exitCode === 0) return true;
   const said = stderr.toString().trim().split('\n').at(-1) ?? '';
   warn(machine, context, said === '' ? `its shutdown command ended with ${exitCode ?? 'a signal'}` : said);
   return false;
-}
-
-/** As root, or as a user who may become root without a password. */
-export function shutdownCommand(minutes: number | null): string {
-  const root = 'root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }';
-  const cancel = 'root shutdown -c >/dev/null 2>&1';
-  return `sh -c '${root}; ${cancel}; ${minutes === null ? ':' : `root shutdown -h +${minutes} >/dev/null`}'`;
 }
 
 function warn({ name }: Machine, { tell }: PerformContext, why: string): void {

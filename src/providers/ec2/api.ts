@@ -23,6 +23,8 @@ export interface Ec2Api {
   stopInstances(ids: readonly string[], cancel: Cancel): Promise<void>;
   startInstances(ids: readonly string[], cancel: Cancel): Promise<void>;
   rebootInstances(ids: readonly string[], cancel: Cancel): Promise<void>;
+  /** What becomes of an instance that shuts itself down. */
+  setShutdownBehavior(id: string, behavior: 'stop' | 'terminate', cancel: Cancel): Promise<void>;
   createTags(ids: readonly string[], tags: Readonly<Record<string, string>>, cancel: Cancel): Promise<void>;
   deleteTags(ids: readonly string[], keys: readonly string[], cancel: Cancel): Promise<void>;
   /** Newest first. By ids, rejecting with `InvalidAMIID.NotFound` for a missing one, or those that are available. */

@@ -44,6 +44,7 @@ const {
   DescribeVpcsCommand,
   EC2Client,
   ImportKeyPairCommand,
+  ModifyInstanceAttributeCommand,
   RebootInstancesCommand,
   RunInstancesCommand,
   StartInstancesCommand,
@@ -143,6 +144,13 @@ export function openEc2Api(
     stopInstances: onInstances('StopInstances', (ids) => send(new StopInstancesCommand(ids))),
     startInstances: onInstances('StartInstances', (ids) => send(new StartInstancesCommand(ids))),
     rebootInstances: onInstances('RebootInstances', (ids) => send(new RebootInstancesCommand(ids))),
+    setShutdownBehavior: teller(
+      'ModifyInstanceAttribute',
+      (InstanceId: string, Value: 'stop' | 'terminate') =>
+        send(
+          new ModifyInstanceAttributeCommand({ InstanceId, InstanceInitiatedShutdownBehavior: { Value } }),
+        ),
+    ),
     createTags: teller('CreateTags', (ids: readonly string[], tags: Readonly<Record<string, string>>) =>
       send(new CreateTagsCommand({ Resources: [...ids], Tags: tagList(tags) })),
     ),

@@ -8,6 +8,7 @@ import type { Ec2Config } from './config.ts';
 import { CONSISTENCY_LIMIT } from './consistency-limit.ts';
 import { describeAll, IDS_PER_CALL, observationOf } from './describe.ts';
 import { openEc2Api } from './ec2-client.ts';
+import { expire } from './expire.ts';
 import { holdings, removeHoldings } from './holdings.ts';
 import { inPortWords } from './in-port-words.ts';
 import { label } from './label.ts';
@@ -94,6 +95,7 @@ export async function createEc2Provider(config: Ec2Config, options: Ec2ProviderO
     }),
     terminate: change('terminate'),
     label: inPortWords((changes, cancel) => label(api, changes, cancel)),
+    expire: inPortWords((ids, expiresAt, cancel) => expire(api, ids, expiresAt, cancel)),
     stop: change('stop'),
     start: change('start'),
     reboot: change('reboot'),

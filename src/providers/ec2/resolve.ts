@@ -46,7 +46,11 @@ export function createResolver({ api, made, alternatives }: ResolverParts): Reso
     const keyName = options.keyName ?? made.keyName(request.tags);
     const groupIds = options.securityGroupIds ?? [await made.groupOf(request, alternative.subnetId, cancel)];
     const hostKey = request.handsHostKey ? batchHostKey() : null;
-    const userData = combineUserData({ own: options.userData, hostKey });
+    const userData = combineUserData({
+      own: options.userData,
+      hostKey,
+      expiresAt: request.expiresAt ?? null,
+    });
     if (userData.kind === 'problem') return refused(userData);
     const parts = { request, options, image: found.image, alternative, keyName, groupIds };
     const run = runInput({ ...parts, userData: userData.data });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 
+import { expiryProgram } from '../../expiry-program.ts';
 import type { BatchHostKey } from './batch-host-key.ts';
 import type { OptionProblem } from './problem.ts';
 import { problem } from './problem.ts';
@@ -19,16 +20,22 @@ export type CombinedUserData =
 export function combineUserData({
   own,
   hostKey,
+  expiresAt = null,
 }: {
   readonly own: string | null;
   readonly hostKey: BatchHostKey | null;
+  /** Epoch milliseconds at which the machine shuts itself down, should nobody ever reach it; null: never. */
+  readonly expiresAt?: number | null;
 }): CombinedUserData {
+  const expiry = expiresAt === null ? null : expiryProgram({ end: expiresAt, isFirst: true });
   if (hostKey === null) {
-    if (own === null) return { kind: 'data', data: null };
+    if (own === null) return { kind: 'data', data: expiry === null ? null : Buffer.from(expiry) };
     // Not compressed: who wants no host key from cloud-init may have an image without it, which could not read it.
     return fitting(Buffer.from(own), Buffer.from(own));
   }
-  const text = own === null || own.trim() === '' ? hostKeyConfig(hostKey) : message(own, hostKey);
+  const isOwn = own !== null && own.trim() !== '';
+  const text =
+    isOwn || expiry !== null ? message(isOwn ? own : null, hostKey, expiry) : hostKeyConfig(hostKey);
   if (typeof text !== 'string') return text;
   const plain = Buffer.from(text);
   return fitting(plain, plain.length > MAX_BYTES ? compressed(plain) : plain);
@@ -67,22 +74,24 @@ function hostKeyConfig({ privateKey, publicKey }: BatchHostKey): string {
  * `merge_how` that it brings along or by its `Merge-Type` header: the host key comes last and replaces, so that nothing
  * that comes before can drop it or add to it. Keys that it does not name stay as the own user data has them.
  */
-function message(own: string, hostKey: BatchHostKey): string | OptionProblem {
-  const type = userDataType(own);
+function message(own: string | null, hostKey: BatchHostKey, expiry: string | null): string | OptionProblem {
+  const type = own === null ? null : userDataType(own);
   if (type === undefined) {
     return problem(
       'Cannot use ec2.userData beside a host key: it is nothing that cloud-init knows by its first line',
       'Begin it with "#cloud-config" or "#!", or write ssh.hostKey: pinFirst, with which it is handed over as it is.',
     );
   }
-  if (setsHostKeys(own, type)) {
+  if (own !== null && type !== null && setsHostKeys(own, type)) {
     return problem(
       'Cannot use ec2.userData beside a host key: it sets host keys itself (ssh_keys, ssh_deletekeys)',
       'Write the fingerprint of its key as ssh.hostKey, or pinFirst, and it is handed over as it is.',
     );
   }
   const parts = [
-    type === 'message' ? own : part(type, own),
+    // First, for those of its kind run in their order, and the own one may take its time.
+    ...(expiry === null ? [] : [part('text/x-shellscript', expiry)]),
+    ...(own === null || type === null ? [] : [type === 'message' ? own : part(type, own)]),
     part('text/cloud-config', hostKeyConfig(hostKey), 'Merge-Type: dict(replace)+list()+str()'),
   ];
   const boundary = boundaryOf(parts);

@@ -7,6 +7,8 @@ export interface MachineBackend extends AsyncDisposable {
   reboot(id: string): Promise<void>;
   /** Powers the machine off and removes its disk. */
   terminate(id: string): Promise<void>;
+  /** Told of machines that shut themselves down; absent: none does. */
+  onShutdown?(listener: (id: string) => void): void;
 }
 
 /** A machine to start; `boot` with an id that was booted before starts it again from its disk. */

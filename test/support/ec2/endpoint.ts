@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../../src/clock.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createAddresses } from './addresses.ts';
+import { shutDown } from './actions/power-actions.ts';
 import type { MachineBackend } from './backend.ts';
 import type { Call } from './dispatch.ts';
 import { createDispatcher } from './dispatch.ts';
@@ -140,6 +141,13 @@ export async function startEc2Endpoint(options: Ec2Options = {}): Promise<Ec2End
     redirect(instance, clock.now(), [{ at: clock.now(), state, reason }]);
     power.follow(instance);
   }
+
+  backend?.onShutdown?.((id) => {
+    const instance = everywhere(({ instances }) => [...instances.values()]).find((one) => one.id === id);
+    if (instance === undefined) return;
+    shutDown(instance, { clock, settings });
+    power.follow(instance);
+  });
 
   return {
     ...createAdversity(realms, realmAt),

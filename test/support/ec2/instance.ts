@@ -25,6 +25,8 @@ export interface Moment {
   readonly reason: StateReason | null;
 }
 
+export type ShutdownBehavior = 'stop' | 'terminate';
+
 /** What a launch asked for, the same for all instances of it. */
 export interface LaunchSpec {
   readonly image: Image;
@@ -40,6 +42,8 @@ export interface LaunchSpec {
   readonly canStop: boolean;
   readonly hasPublicAddress: boolean;
   readonly isProtected: boolean;
+  /** What becomes of an instance whose machine shuts itself down. */
+  readonly onShutdown: ShutdownBehavior;
   readonly tenancy: string;
   readonly placementGroup: string | null;
   readonly profile: string | null;
@@ -74,6 +78,8 @@ export interface Instance extends Tagged {
   readonly interface: string;
   /** Ids. */
   readonly volumes: readonly string[];
+  /** In place of that of the launch. */
+  onShutdown?: ShutdownBehavior;
   /** Past and future, by time. */
   timeline: readonly Moment[];
 }

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { quoted } from './cloud-init.ts';
 import type { CloudFile, CloudInit, HostKey } from './cloud-init.ts';
-import { IMAGE_ETC, OWN, SSHD_LOG } from './machine-power.ts';
+import { IMAGE_ETC, OWN, PROGRAMS, SSHD_LOG } from './machine-power.ts';
 
 const run = promisify(execFile);
 
@@ -29,12 +29,13 @@ const NOT_SHARED =
   /^(ssh|default|\.pwd\.lock|sudoers(\.d)?|(passwd|shadow|group|gshadow)-?|hosts|hostname|machine-id|cloud)$/;
 
 /** What all disks begin as; copying it is quick, for most of /etc are links to this computer's. */
-export async function makeImage(image: string): Promise<void> {
+export async function makeImage(image: string, minute = 60): Promise<void> {
   for (const path of [
     ...OWN,
     '/var/lib',
     '/var/lib/image',
     IMAGE_ETC,
+    PROGRAMS,
     '/var/log',
     '/var/tmp',
     '/var/cache',
@@ -44,6 +45,7 @@ export async function makeImage(image: string): Promise<void> {
   await chmod(join(image, 'root'), 0o700);
   await chmod(join(image, 'var/tmp'), 0o1777);
   await writeFile(join(image, SSHD_LOG), '');
+  await writeFile(join(image, PROGRAMS, 'shutdown'), shutdownProgram(minute), { mode: 0o755 });
   await symlink('/run', join(image, 'var/run'));
   await symlink('/run/lock', join(image, 'var/lock'));
   for (const entry of (await readdir('/etc')).filter((name) => !NOT_SHARED.test(name))) {
@@ -60,6 +62,21 @@ export async function makeImage(image: string): Promise<void> {
     await chmod(join(image, 'etc/sudoers'), 0o440);
   }
   await writeFile(join(image, 'etc/ssh/sshd_config'), SSHD_CONFIG);
+}
+
+/** `shutdown -h +N` and `shutdown -c`, of which a reboot forgets the former; `minute`: seconds. */
+function shutdownProgram(minute: number): string {
+  return `#!/bin/sh
+[ "$(id -u)" = 0 ] || { echo "shutdown: only root may do that" >&2; exit 1; }
+if [ -e /run/shutdown.pid ]; then kill "$(cat /run/shutdown.pid)"; rm -f /run/shutdown.pid; fi
+case "$*" in
+  -c) exit 0 ;;
+  '-h +'*) ;;
+  *) echo "shutdown: no such arguments: $*" >&2; exit 1 ;;
+esac
+setsid sh -c 'echo $$ >/run/shutdown.pid; sleep "$1"; : >/run/shut-down; kill "$(cat /run/power-cord)"' \\
+  sh "$(echo "\${2#+} * ${minute}" | awk '{ print $1 * $3 }')" </dev/null >/dev/null 2>&1 3<&- &
+`;
 }
 
 const SSHD_CONFIG = `Include /etc/ssh/sshd_config.d/*.conf

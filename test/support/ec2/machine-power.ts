@@ -20,6 +20,9 @@ export const OWN = ['/etc', '/root', '/home', '/run', '/var', '/srv', '/opt', '/
 /** Where a machine sees this computer's /etc. */
 export const IMAGE_ETC = '/var/lib/image/etc';
 
+/** Where its disk has the programs that it has in place of this computer's. */
+export const PROGRAMS = '/var/lib/image/programs';
+
 export const SSHD_LOG = '/var/log/auth.log';
 
 /**
@@ -35,7 +38,13 @@ mount --bind /run/boot-id /proc/sys/kernel/random/boot_id
 cd /
 cloud=/var/lib/cloud/instance
 if [ -e $cloud/pending ]; then sh $cloud/boot.sh >>/var/log/cloud-init.log 2>&1 || :; fi
+cat <&3 &
+cord=$!
+echo $cord >/run/power-cord
 /usr/sbin/sshd -E ${SSHD_LOG}
+for script in $cloud/../scripts/per-boot/*; do
+  if [ -x "$script" ]; then "$script" >>/var/log/cloud-init-output.log 2>&1 || :; fi
+done
 if [ -e $cloud/pending ]; then
   rm $cloud/pending
   {
@@ -45,8 +54,7 @@ if [ -e $cloud/pending ]; then
     : >$cloud/boot-finished
   } >>/var/log/cloud-init-output.log 2>&1 &
 fi
-cat <&3 &
-wait $!
+wait $cord
 `;
 
 /**
@@ -56,9 +64,12 @@ wait $!
 export async function powerOn({
   directory,
   name,
+  onShutdown = () => undefined,
 }: {
   readonly directory: string;
   readonly name: string;
+  /** The machine has powered itself off. */
+  readonly onShutdown?: () => void;
 }): Promise<Power> {
   const disk = join(directory, 'disk');
   for (const path of ['run', 'tmp']) await rm(join(disk, path), { recursive: true, force: true });
@@ -98,9 +109,17 @@ export async function powerOn({
   exited.catch(() => undefined);
   await once(unshare, 'spawn');
   await console.close();
+  let isCut = false;
+  exited.then(
+    () => {
+      if (!isCut && existsSync(join(disk, 'run', 'shut-down'))) onShutdown();
+    },
+    () => undefined,
+  );
   const power: Power = {
     on: () => !cut.signal.aborted,
     async off() {
+      isCut = true;
       unshare.stdin?.destroy();
       await exited;
     },
@@ -130,6 +149,7 @@ function mounts(disk: string): string {
   return [
     `/etc ${join(disk, IMAGE_ETC)} none bind,ro 0 0`,
     ...own.filter((path) => !last.includes(path)).map(bind),
+    `${join(disk, PROGRAMS)} /usr/local/sbin none bind,ro 0 0`,
     'shm /dev/shm tmpfs mode=1777 0 0',
     ...last.map(bind),
     '',

@@ -50,18 +50,24 @@ export function machinesMissing(): string | undefined {
   }
 }
 
-/** `sudo`: users other than root may do everything with it, without a password. */
+/**
+ * `sudo`: users other than root may do everything with it, without a password; `minute`: seconds that their `shutdown`
+ * takes for a minute.
+ */
 export async function createSshdMachines({
   port,
   sudo = true,
+  minute = 60,
 }: {
   readonly port: number;
   readonly sudo?: boolean;
+  readonly minute?: number;
 }): Promise<SshdMachines> {
   const root = await mkdtemp(join(tmpdir(), 'pm-'));
   const image = join(root, 'image');
-  await makeImage(image);
+  await makeImage(image, minute);
   const machines = new Map<string, Machine>();
+  const listeners: ((id: string) => void)[] = [];
   const impostors: Promise<Impostor>[] = [];
   // One thing at a time is done with a machine, in the order in which it was asked for.
   const queues = new Map<string, Promise<void>>();
@@ -94,7 +100,10 @@ export async function createSshdMachines({
     const machine: Machine = { request, directory, power: null };
     machines.set(id, machine);
     await setAddress(disk, address, port);
-    machine.power = await powerOn({ directory, name: id });
+    const onShutdown = (): void => {
+      for (const listener of listeners) listener(id);
+    };
+    machine.power = await powerOn({ directory, name: id, onShutdown });
   }
 
   async function off(machine: Machine | undefined): Promise<void> {
@@ -118,6 +127,7 @@ export async function createSshdMachines({
         machines.delete(id);
         await rm(join(root, id), { recursive: true, force: true });
       }),
+    onShutdown: (listener) => listeners.push(listener),
     file,
     async hostKeys(id) {
       const directory = file(id, 'etc/ssh');

@@ -1,7 +1,7 @@
 import { ApiError, invalid, missing } from '../api-error.ts';
 import type { Image, InstanceType } from '../catalogue.ts';
 import { expectIds } from '../ids.ts';
-import type { LaunchSpec, VolumeSpec } from '../instance.ts';
+import type { LaunchSpec, ShutdownBehavior, VolumeSpec } from '../instance.ts';
 import type { Params } from '../params.ts';
 import type { Realm, Subnet } from '../realm.ts';
 import { findGroup, findGroupNamed, findSubnet } from './find.ts';
@@ -62,6 +62,7 @@ export function readLaunch(
       canStop: marketType !== 'spot' || spot?.text('SpotInstanceType') === 'persistent',
       hasPublicAddress: isPublic,
       isProtected: params.flag('DisableApiTermination') ?? false,
+      onShutdown: readShutdownBehavior(params.text('InstanceInitiatedShutdownBehavior') ?? 'stop'),
       tenancy,
       placementGroup,
       profile: readProfile(realm, params),
@@ -71,6 +72,11 @@ export function readLaunch(
     },
     place: { subnet, zone, maxPrice: maxPrice === undefined ? null : Number(maxPrice) },
   };
+}
+
+export function readShutdownBehavior(value: string): ShutdownBehavior {
+  if (value === 'stop' || value === 'terminate') return value;
+  throw invalid(`Invalid value '${value}' for InstanceInitiatedShutdownBehavior.`);
 }
 
 function readImage(realm: Realm, params: Params): Image {

@@ -1,14 +1,15 @@
 import { ApiError, invalid, missing } from '../api-error.ts';
 import type { Instance, Moment, StateName } from '../instance.ts';
-import { PENDING, redirect, stateOf, USER_SHUTDOWN } from '../instance.ts';
+import { PENDING, REASONS, redirect, stateOf, USER_SHUTDOWN } from '../instance.ts';
 import type { Params } from '../params.ts';
 import type { Realm } from '../realm.ts';
 import type { XmlValue } from '../xml.ts';
-import type { Actions } from './action.ts';
+import type { Action, Actions } from './action.ts';
 import { overQuota, quotaLeft, refuse } from './capacity.ts';
 import { MOST_IDS } from './describe-instances.ts';
 import { findInstances } from './find.ts';
 import { stateXml } from './instance-xml.ts';
+import { readShutdownBehavior } from './launch-spec.ts';
 
 /** All of a call happens, or nothing. */
 export const powerActions: Actions = {
@@ -89,6 +90,50 @@ export const powerActions: Actions = {
     for (const instance of instances) realm.power.reboot(instance);
     return { return: true };
   },
+
+  ModifyInstanceAttribute: (realm, params) => modify(realm, params),
+};
+
+/** What becomes of an instance whose machine has shut itself down. */
+export function shutDown(instance: Instance, { clock, settings }: Pick<Realm, 'clock' | 'settings'>): void {
+  const now = clock.now();
+  if (stateOf(instance, now) !== 'running') return;
+  const reason = REASONS.instanceShutdown;
+  const ends = (instance.onShutdown ?? instance.spec.onShutdown) === 'terminate' || !instance.spec.canStop;
+  redirect(
+    instance,
+    now,
+    ends
+      ? [
+          { at: now, state: 'shutting-down', reason },
+          { at: now + settings.endTime, state: 'terminated', reason },
+        ]
+      : [
+          { at: now, state: 'stopping', reason },
+          { at: now + settings.stopTime, state: 'stopped', reason },
+        ],
+  );
+}
+
+/** Of the attributes of an instance only what becomes of it when it shuts itself down. */
+const modify: Action = (realm, params) => {
+  const id = params.required('InstanceId');
+  const value = params.structure('InstanceInitiatedShutdownBehavior')?.text('Value');
+  if (value === undefined) throw new ApiError('InvalidParameterCombination', 'No attributes specified.');
+  const behavior = readShutdownBehavior(value);
+  const [instance] = findInstances(realm, [id]);
+  if (instance === undefined) throw missing('InstanceId');
+  if (behavior === 'stop' && !instance.spec.canStop) {
+    throw new ApiError(
+      'UnsupportedOperation',
+      `The instanceInitiatedShutdownBehavior of the Spot Instance '${id}' cannot be modified.`,
+    );
+  }
+  if (stateOf(instance, realm.clock.now()) === 'terminated')
+    throw new ApiError('IncorrectInstanceState', `The instance '${id}' is not in a valid state for this.`);
+  dryRun(params);
+  instance.onShutdown = behavior;
+  return { return: true };
 };
 
 function named(realm: Realm, params: Params): readonly Instance[] {
