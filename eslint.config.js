@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', '.plan', 'test/fixtures', 'plans', '*.config.js'] },
+  { ignores: ['dist', 'coverage', '.plan', 'test/fixtures', 'plans', 'examples', '*.config.js'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
