@@ -26,7 +26,16 @@ export function jsonOutputs(context: Pick<Context, 'flags' | 'io'>): readonly Ou
 /** The renderer of an operation's progress. */
 export async function chooseRenderer(
   context: Context,
-  { kind, clock }: { readonly kind: OperationKind; readonly clock: Clock },
+  {
+    kind,
+    clock,
+    startedAt,
+  }: {
+    readonly kind: OperationKind;
+    readonly clock: Clock;
+    /** Epoch milliseconds; default: now. */
+    readonly startedAt?: number;
+  },
 ): Promise<Renderer> {
   const { io, flags } = context;
   const output = io.stderr;
@@ -35,10 +44,10 @@ export async function chooseRenderer(
   switch (progress) {
     case 'tty': {
       const { ttyRenderer } = await import('./tty.ts');
-      return ttyRenderer({ output, style, clock, kind, verbose: flags.verbose });
+      return ttyRenderer({ output, style, clock, kind, startedAt, verbose: flags.verbose });
     }
     case 'plain':
-      return plainRenderer({ output, style, clock, verbose: flags.verbose });
+      return plainRenderer({ output, style, clock, startedAt, verbose: flags.verbose });
     case 'json':
       return jsonRenderer(output, clock);
     case 'quiet':

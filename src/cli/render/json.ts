@@ -14,10 +14,12 @@ export type JsonLine = Readonly<Record<string, unknown>> & { readonly type: stri
 
 /** Prints every event as a line of JSON. The caller prints the first line and the last. */
 export function jsonRenderer(output: Output, clock: Pick<Clock, 'now'>): Renderer {
+  const event: Renderer['event'] = (shown, state) => {
+    writeJsonLine(output, eventLine(shown, { deployment: state.name, now: clock.now() }));
+  };
   return {
-    event(event, state) {
-      writeJsonLine(output, eventLine(event, { deployment: state.name, now: clock.now() }));
-    },
+    event,
+    past: event,
     note: () => undefined,
     finish: () => undefined,
   };

@@ -23,11 +23,13 @@ export function plainRenderer(options: {
   readonly output: Output;
   readonly style: Style;
   readonly clock: Pick<Clock, 'now'>;
+  /** Epoch milliseconds; default: now. */
+  readonly startedAt?: number | undefined;
   /** Show what scripts print, the steps' beginnings, and calls of APIs. */
   readonly verbose: boolean;
 }): Renderer {
   const { output, style, clock, verbose } = options;
-  const timeline = createTimeline(clock.now());
+  const timeline = createTimeline(options.startedAt ?? clock.now());
   let waiting: Line[] = [];
   let timer: NodeJS.Timeout | undefined;
 
@@ -67,6 +69,7 @@ export function plainRenderer(options: {
       if (waiting.length > 0)
         timer ??= setTimeout(flush, state.machines.size > MOST_LINES ? TOGETHER.many : TOGETHER.few);
     },
+    past: timeline.note,
     note(message) {
       flush();
       output.write(`${message}\n`);

@@ -9,6 +9,7 @@ export function quietRenderer(output: Output): Renderer {
       if (event.type !== 'fact' || event.fact.type !== 'step-failed' || !event.fact.failed.gaveUp) return;
       for (const { subject, words } of happenings(event.fact, state)) output.write(`${subject}  ${words}\n`);
     },
+    past: () => undefined,
     note: (message) => output.write(`${message}\n`),
     finish: () => undefined,
   };

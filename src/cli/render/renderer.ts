@@ -5,6 +5,8 @@ import type { DeploymentState } from '../../api/deployment-state.ts';
 export interface Renderer {
   /** `state` is live: read, not kept. */
   event(event: OperationEvent, state: DeploymentState): void;
+  /** Takes note of what was recorded before anybody looked. `state` is live: read, not kept. */
+  past(event: OperationEvent, state: DeploymentState): void;
   /** Shows a message for people among the events. */
   note(message: string): void;
   /** Called once; null when the operation could not begin or broke off. */
@@ -16,6 +18,9 @@ export function together(renderers: readonly Renderer[]): Renderer {
   return {
     event(event, state) {
       for (const renderer of renderers) renderer.event(event, state);
+    },
+    past(event, state) {
+      for (const renderer of renderers) renderer.past(event, state);
     },
     note(message) {
       for (const renderer of renderers) renderer.note(message);

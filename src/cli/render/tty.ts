@@ -17,11 +17,13 @@ export function ttyRenderer(options: {
   readonly style: Style;
   readonly clock: Pick<Clock, 'now'>;
   readonly kind: OperationKind;
+  /** Epoch milliseconds; default: now. */
+  readonly startedAt?: number | undefined;
   /** Show what scripts print, and calls of APIs, above the live lines. */
   readonly verbose: boolean;
 }): Renderer {
   const { output, style, clock, kind, verbose } = options;
-  const startedAt = clock.now();
+  const startedAt = options.startedAt ?? clock.now();
   const area = liveArea(output);
   const since = new Map<string, number>();
   let current: DeploymentState | undefined;
@@ -32,7 +34,7 @@ export function ttyRenderer(options: {
       current = state;
       switch (event.type) {
         case 'fact':
-          for (const machine of machinesOf(event.fact)) since.set(machine, event.fact.at);
+          noteFact(event.fact);
           break;
         case 'step-began':
           since.set(event.machine, clock.now());
@@ -54,6 +56,11 @@ export function ttyRenderer(options: {
       }
       timer ??= setInterval(draw, REDRAW);
     },
+    past(event, state) {
+      current = state;
+      if (event.type === 'fact') noteFact(event.fact);
+      timer ??= setInterval(draw, REDRAW);
+    },
     note(message) {
       area.persist([message]);
       draw();
@@ -64,6 +71,10 @@ export function ttyRenderer(options: {
       area.end({ keep: result !== null && (result.outcome !== 'succeeded' || kind === 'down') });
     },
   };
+
+  function noteFact(fact: Fact): void {
+    for (const machine of machinesOf(fact)) since.set(machine, fact.at);
+  }
 
   function draw(): void {
     if (current === undefined) return;
