@@ -14,6 +14,7 @@ export type FailureReason =
   | 'template' // a template could not be rendered with the values that there are
   | 'peers' // fewer than `min` machines of a service of the own level were reached
   | 'lost' // the machine is gone at the provider
+  | 'stopped' // the machine is off, and nobody asked it to start
   | 'error'; // anything else, such as a disk that is full
 
 /** A step's failure as it is recorded: masked already, safe to print. */

@@ -29,12 +29,14 @@ export async function look(
   });
 }
 
-/** The state as it was found: machines that did not pass count as failed, or lost. */
+/** The state as it was found: machines that did not pass count as failed, lost, or stopped. */
 export function withFindings(state: DeploymentState, findings: readonly Finding[]): DeploymentState {
   const machines = new Map(state.machines);
   for (const { machine: name, failure } of findings) {
     const machine = machines.get(name);
-    if (machine !== undefined && failure !== null) machines.set(name, { ...machine, failure, gaveUp: true });
+    if (machine === undefined || failure === null) continue;
+    if (failure.reason === 'stopped') machines.set(name, { ...machine, stage: 'stopped', gaveUp: false });
+    else machines.set(name, { ...machine, failure, gaveUp: true });
   }
   return { ...state, machines };
 }

@@ -1,14 +1,20 @@
 import type { Difference, Forecast } from '../api/forecast.ts';
 import { isForGood } from '../api/forecast.ts';
+import { scaledWords } from './render/scaled-words.ts';
 import { listed } from './victims.ts';
 
 /** A forecast as people read it: a headline, then the levels in order, machines with the same change on one line. */
 export function forecastText(forecast: Forecast): string {
   const { deployment, levels, differences, recordedOnly } = forecast;
-  if (differences.length === 0)
-    return recordedOnly
+  const scaled = forecast.overrides.map(
+    ({ service, ...scaling }) => `${service}: ${countText(scaling.count)} (${scaledWords(scaling)})`,
+  );
+  if (differences.length === 0) {
+    const none = recordedOnly
       ? 'No differences; recorded only: the plan changed in nothing that a machine is made with'
       : 'No differences';
+    return [none, ...scaled].join('\n');
+  }
   const lines = levels.flatMap((level, index) => {
     const ofLevel = differences.filter((one) => one.level === level && !isForGood(one));
     return ofLevel.length === 0
@@ -18,7 +24,17 @@ export function forecastText(forecast: Forecast): string {
   const last = differences.filter(isForGood);
   const end =
     last.length === 0 ? [] : [lines.length === 0 ? 'at the end' : 'after every level', ...crowds(last)];
-  return [`${deployment}: ${summary(differences)}`, ...lines, ...end].join('\n');
+  return [`${deployment}: ${summary(differences)}`, ...scaled, ...lines, ...end].join('\n');
+}
+
+function countText({ min, max }: { readonly min: number; readonly max: number }): string {
+  const machines = max === 1 ? '1 machine' : `${max} machines`;
+  return min === max ? machines : `${machines}, at least ${min}`;
+}
+
+/** A forecast as programs read it. */
+export function forecastDocument({ deployment, overrides, differences }: Forecast) {
+  return { type: 'forecast', deployment, overrides, differences: differences.map(differenceDocument) };
 }
 
 /** A difference as programs read it. */

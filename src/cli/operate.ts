@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { DeploymentState } from '../api/deployment-state.ts';
 import { statusOf } from '../api/status.ts';
 import type { State } from '../api/state.ts';
 import { systemClock } from '../clock.ts';
@@ -14,7 +13,9 @@ import { performTask } from './perform-task.ts';
 import { jsonOutputs } from './render/choose.ts';
 import type { JsonLine } from './render/json.ts';
 import { writeJsonLine } from './render/json.ts';
+import type { FailedMachine } from './render/failure-report.ts';
 import { failedMachines } from './render/failure-report.ts';
+import { failedEnds } from './render/tend-report.ts';
 import { isAbort, watchStop } from './stopping.ts';
 import { reportTask } from './task-report.ts';
 import { version } from './version.ts';
@@ -26,6 +27,11 @@ import { version } from './version.ts';
 export async function operate(context: Context, kind: OperationKind, prepare: Prepare): Promise<number> {
   return await withState(context, (state) => operateIn(state, context, kind, prepare));
 }
+
+/** What is told of an operation that is over. */
+export type Ended = Pick<Performed, 'outcome' | 'worked' | 'state' | 'error' | 'account'> & {
+  readonly task: Pick<Task, 'kind' | 'deployment'>;
+};
 
 type Prepare = (state: State, options: { readonly signal: AbortSignal }) => Promise<readonly Task[]>;
 
@@ -95,26 +101,35 @@ function writeAll(outputs: readonly Output[], line: JsonLine): void {
   for (const output of outputs) writeJsonLine(output, line);
 }
 
-function resultLine(
+/** The last of JSON Lines. */
+export function resultLine(
   directory: string,
   operation: OperationKind,
   outcome: Outcome,
-  ended: readonly Performed[],
+  ended: readonly Ended[],
 ): JsonLine {
-  const deployments = ended.map(({ task, outcome: own, worked, state, error }) => ({
+  const deployments = ended.map(({ task, outcome: own, worked, state, error, account }) => ({
     deployment: task.deployment,
     operation: task.kind,
     outcome: own,
     worked,
     state: state === null ? null : statusOf(state, { directory }).state,
-    failures: state === null ? [] : failuresOf(task.kind, state),
+    failures:
+      account !== undefined
+        ? failuresOf(failedEnds(account.machines))
+        : state === null
+          ? []
+          : failuresOf(failedMachines(task.kind, state)),
+    ...(account === undefined
+      ? {}
+      : { machines: account.machines.map(({ machine, became }) => ({ machine, became })) }),
     ...(error === null ? {} : { error: error.message }),
   }));
   const error = ended.find((performed) => performed.error !== null)?.error?.message;
   return { type: 'result', outcome, operation, deployments, ...(error === undefined ? {} : { error }) };
 
-  function failuresOf(kind: OperationKind, state: DeploymentState): readonly unknown[] {
-    return failedMachines(kind, state).map(({ name, failure }) => ({
+  function failuresOf(failed: readonly FailedMachine[]): readonly unknown[] {
+    return failed.map(({ name, failure }) => ({
       machine: name,
       ...failure,
       logPath: failure.logPath === null ? null : join(directory, failure.logPath),

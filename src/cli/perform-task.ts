@@ -1,11 +1,13 @@
 import type { DeploymentState } from '../api/deployment-state.ts';
 import type { Operation, OperationOptions, OperationResult } from '../api/operation.ts';
+import type { MachineEnd } from '../api/perform-tend.ts';
 import { systemClock } from '../clock.ts';
 import { PlanError } from '../errors.ts';
 import type { OperationKind, Outcome } from '../fact.ts';
 import type { Context } from './context.ts';
 import { chooseRenderer } from './render/choose.ts';
 import { jsonRenderer } from './render/json.ts';
+import type { ReportOptions } from './render/failure-report.ts';
 import type { NextCommands } from './render/next-commands.ts';
 import type { Renderer } from './render/renderer.ts';
 import { together } from './render/renderer.ts';
@@ -25,6 +27,15 @@ export interface Task {
   start(options: OperationOptions): Operation<OperationResult>;
   /** What is done when it fails, if anything. */
   recover?(): Promise<Task | null>;
+  /** What its result says of each machine, where that is what it is about. */
+  account?(result: OperationResult): Account;
+}
+
+/** What became of each machine that an operation was about, in place of what is told of the whole deployment. */
+export interface Account {
+  readonly machines: readonly MachineEnd[];
+  /** The report for people. */
+  lines(options: ReportOptions): readonly string[];
 }
 
 export interface Performed {
@@ -39,6 +50,7 @@ export interface Performed {
   readonly abandoned: boolean;
   /** What kept it from beginning or broke it off. */
   readonly error: PlanError | null;
+  readonly account?: Account | undefined;
 }
 
 /** Milliseconds that an interrupted operation may take to end, so that the command ends within five seconds. */
@@ -82,6 +94,7 @@ export async function performTask(
     timeline,
     abandoned,
     error: failure,
+    account: result === null ? undefined : task.account?.(result),
   };
 }
 

@@ -3,20 +3,25 @@ import { displayPath } from '../api/display-path.ts';
 import type { PlanError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { tell } from './context.ts';
-import type { Performed } from './perform-task.ts';
+import type { Performed, Task } from './perform-task.ts';
 import { progressOf } from './render/choose.ts';
 import { failureReport, interruptedReport } from './render/failure-report.ts';
 import { readyReport } from './render/ready-report.ts';
 import { styleOf } from './render/style.ts';
 
+/** What is told of a task that is over. */
+export type Reported = Omit<Performed, 'task' | 'abandoned'> & {
+  readonly task: Pick<Task, 'kind' | 'next' | 'idle' | 'done'>;
+};
+
 /** Tells people how a task ended: failures always, success unless they want quiet. `directory`: that of the state. */
 export function reportTask(
   context: Context,
-  performed: Performed,
+  performed: Reported,
   { directory, now }: { readonly directory: string; readonly now: number },
 ): void {
   const { io, flags } = context;
-  const { task, outcome, worked, state, timeline, error } = performed;
+  const { task, outcome, worked, state, timeline, error, account } = performed;
   if (error !== null) {
     tell(context, errorText(error));
     return;
@@ -33,6 +38,8 @@ export function reportTask(
   if (lines.length > 0) tell(context, lines.join('\n'));
 
   function textOf(): readonly string[] {
+    if (account !== undefined)
+      return outcome === 'succeeded' && progress === 'quiet' ? [] : account.lines(options);
     if (outcome === 'interrupted' || state === null) return interruptedReport(kind, state, options);
     if (outcome === 'failed') return failureReport(kind, state, options);
     if (progress === 'quiet') return [];

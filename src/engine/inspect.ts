@@ -103,6 +103,8 @@ function observed(machine: Machine, seen: Seen, context: PerformContext): Failur
   const one = seen.get(machine.id ?? '');
   if (typeof one === 'string') return failureOf('launch', 'error', `Cannot ask the provider: ${one}`);
   if (one?.state === 'running') return moved(machine, one);
+  if (one?.state === 'stopped')
+    return failureOf('launch', 'stopped', 'The machine is stopped: start, repair or up starts it');
   return failureOf('launch', 'lost', seenText(one ?? { state: 'unknown', reason: null }, machine, context));
 }
 

@@ -135,7 +135,8 @@ function suggestion(word: string, candidates: Iterable<string>, otherwise: strin
   return near === null ? otherwise : `${near} ${otherwise}`;
 }
 
-function whatThereIs(machines: readonly SelectableMachine[], state: DeploymentState): string {
+/** Names of services and levels. */
+export function whatThereIs(machines: readonly SelectableMachine[], state: DeploymentState): string {
   if (machines.length === 0) return `Deployment "${state.name}" has no machines.`;
   const services = new Set(machines.map(({ service }) => service));
   const levels = new Set(machines.map(({ level }) => `@${level}`));

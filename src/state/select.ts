@@ -4,7 +4,7 @@ import { isEmptySelector } from '../selector.ts';
 import { fitsGlob } from '../selector-term.ts';
 import type { DeploymentState } from './deployment-state.ts';
 import { meetsAll } from './select-labels.ts';
-import { isRecorded, noneMeets, noneNamed, noneInState } from './select-nothing.ts';
+import { isRecorded, noneMeets, noneNamed, noneInState, whatThereIs } from './select-nothing.ts';
 import type { SelectOptions } from './selectable.ts';
 import { selectableMachines } from './selectable.ts';
 
@@ -39,7 +39,7 @@ function chosenBy(
   if (isEmptySelector(spec))
     throw new UsageError(
       'Cannot select machines: nothing says which',
-      'Name services, machines or levels ("web", "web-0", "@app"), or "*" for all of them.',
+      `Name services, machines or levels ("web", "web-0", "@app"), or "*" for all of them. ${whatThereIs(machines, state)}`,
     );
   const find = createFinder(machines);
   const chosen = new Set<SelectableMachine>();

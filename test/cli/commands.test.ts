@@ -141,7 +141,7 @@ describe('every command', () => {
       ['statsu'],
       { code: 2, stderr: /unknown command "statsu"\nDid you mean "status"\?/ },
     ],
-    ['a command of another time', ['scale', 'web'], { code: 2, stderr: /unknown command "scale"/ }],
+    ['a command of another time', ['snapshot', 'web'], { code: 2, stderr: /unknown command "snapshot"/ }],
     ['help with an unknown command', ['help', 'dwon'], { code: 2, stderr: /Cannot help with "dwon"/ }],
     ['a missing argument', ['up'], { code: 2, stderr: /missing required argument "PLAN"/ }],
     ['a missing value', ['status', '-d'], { code: 2, stderr: /argument missing/ }],

@@ -28,8 +28,11 @@ afterAll(async () => {
 
 describe('__complete', () => {
   it.each<[words: readonly string[], expected: readonly string[]]>([
-    [['st'], ['status']],
-    [['help', 'co'], ['copy', 'completion']],
+    [['stat'], ['status']],
+    [
+      ['help', 'co'],
+      ['copy', 'completion'],
+    ],
     [
       ['completion', ''],
       ['bash', 'zsh', 'fish'],

@@ -129,6 +129,7 @@ after every level
     expect(JSON.parse(json.stdout)).toEqual({
       format: 1,
       deployment: 'stack',
+      overrides: [],
       differences: [
         { machine: 'web-0', ...web, conditional: false },
         { machine: 'web-1', ...web, conditional: false },

@@ -196,11 +196,13 @@ describe('selectMachines()', () => {
     );
   });
 
+  const THERE = 'There are the services db, web and cron and the levels @data and @app.';
+
   it('never takes nothing for everything', () => {
     for (const words of [{}, { exclude: ['web-2'] }, { terms: [] }])
       expect(refusal(words)).toBe(
         'Cannot select machines: nothing says which\n' +
-          'Name services, machines or levels ("web", "web-0", "@app"), or "*" for all of them.',
+          `Name services, machines or levels ("web", "web-0", "@app"), or "*" for all of them. ${THERE}`,
       );
     expect(() => select({}, ended)).toThrow(UsageError);
     expect(refusal({ terms: ['web'], exclude: ['web-*'] })).toBe(
@@ -208,7 +210,6 @@ describe('selectMachines()', () => {
     );
   });
 
-  const THERE = 'There are the services db, web and cron and the levels @data and @app.';
   it.each<[string, string, string]>([
     ['wbe', 'deployment "stack" has no service or machine of this name', `Did you mean "web"? ${THERE}`],
     ['zookeeper', 'deployment "stack" has no service or machine of this name', THERE],

@@ -10,9 +10,14 @@ const DIFFERENT = 4;
 
 export const diffCommand: Command = async (context) => {
   const { forecast, warnings } = await withState(context, (state) => readPlanned(context, state));
-  const { deployment, differences } = forecast;
+  const { deployment, overrides, differences } = forecast;
   if (context.flags.json)
-    printJson(context, { format: 1, deployment, differences: differences.map(differenceDocument) });
+    printJson(context, {
+      format: 1,
+      deployment,
+      overrides,
+      differences: differences.map(differenceDocument),
+    });
   else {
     tellWarnings(context, warnings);
     print(context, forecastText(forecast));

@@ -11,6 +11,7 @@ import { countdown } from '../lifetime.ts';
 import { givenName, withState } from '../open-here.ts';
 import { countOf } from '../render/happening.ts';
 import { hang } from '../render/hang.ts';
+import { scaledWords } from '../render/scaled-words.ts';
 import type { Style } from '../render/style.ts';
 import { styleOf } from '../render/style.ts';
 import { untilStopped } from '../stopping.ts';
@@ -77,10 +78,12 @@ export function statusText(document: StatusDocument, { now, cwd, style, broken }
   for (const level of levels) {
     lines.push('', `${style.bold(level.name)}  ${coloured(level.state, style)}`);
     for (const service of level.services) {
-      const { name, ready, count, min } = service;
+      const { name, ready, count, min, override } = service;
       const enough = min === count ? '' : ` (at least ${min})`;
+      const scaled =
+        override === null ? '' : ` (${scaledWords({ ...override, count: { min, max: count } })})`;
       lines.push(
-        `  ${name}  ${ready} of ${count} ready${enough}${service.state === 'ready' ? '' : `, ${coloured(service.state, style)}`}`,
+        `  ${name}  ${ready} of ${count} ready${enough}${scaled}${service.state === 'ready' ? '' : `, ${coloured(service.state, style)}`}`,
       );
       for (const machine of service.machines) lines.push(...machineLines(machine));
     }

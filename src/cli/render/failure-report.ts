@@ -13,7 +13,7 @@ const LISTED_MACHINES = 12;
 /** More failures than this are counted, not shown. */
 export const SHOWN_FAILURES = 5;
 /** Log lines of every failure but the first. */
-const SHORT_TAIL = 5;
+export const SHORT_TAIL = 5;
 
 export interface ReportOptions {
   readonly style: Style;
@@ -65,10 +65,10 @@ const WHAT: Readonly<Record<OperationKind, (name: string) => string>> = {
 
 /** The command that goes on with what is recorded. */
 function nextAfter(kind: OperationKind, next: ReportOptions['next']): string {
-  return kind === 'down' || kind === 'repair' ? next[kind] : next.up;
+  return next.again ?? (kind === 'down' || kind === 'repair' ? next[kind] : next.up);
 }
 
-function hasLog({ step }: Failure): boolean {
+export function hasLog({ step }: Failure): boolean {
   return step === 'bootstrap' || step === 'verify' || step === 'teardown';
 }
 
@@ -86,7 +86,7 @@ export function interruptedReport(
   ];
 }
 
-interface FailedMachine {
+export interface FailedMachine {
   readonly name: string;
   readonly failure: Failure;
 }
@@ -137,7 +137,7 @@ export function countOfRest(groups: readonly FailedAlike[]): number {
   return groups.slice(SHOWN_FAILURES).reduce((sum, { names }) => sum + names.length, 0);
 }
 
-function failureLines(
+export function failureLines(
   { names, failure }: FailedAlike,
   tail: number,
   style: Style,

@@ -1,12 +1,15 @@
+import { gapsIn, indexesOf } from '../../count.ts';
 import { formatDuration } from '../../duration.ts';
 import type { LevelRecord } from '../../fact.ts';
 import type { Machine } from '../../machine.ts';
+import { machineName } from '../../machine.ts';
 import type { DeploymentState } from '../../api/deployment-state.ts';
 import { countdown } from '../lifetime.ts';
 import type { ReportOptions } from './failure-report.ts';
 import { alike, countOfRest, failedMachines, listOf, SHOWN_FAILURES } from './failure-report.ts';
 import { countOf } from './happening.ts';
 import { hang } from './hang.ts';
+import { scaledWords } from './scaled-words.ts';
 import type { Style } from './style.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -33,6 +36,7 @@ export function readyReport(
       ? []
       : [`  It ${countdown(state.expiresAt, now)}, at ${new Date(state.expiresAt).toISOString()}.`]),
     ...levels.flatMap((level) => ['', `  ${style.bold(level.name)}`, ...readyLines(level, machines)]),
+    ...scaledLines(levels),
     ...missingLines(state, options),
     ...timeLines(timeline, style),
     '',
@@ -56,6 +60,21 @@ function readyLines(
       `    ${name}  ${countOf(ready.length, 'machine')}: ${first.name} ${first.addresses?.address ?? '-'} … ${last.name} ${last.addresses?.address ?? '-'}`,
     ];
   });
+}
+
+/** Services that were scaled to something else than their plan says. */
+function scaledLines(levels: readonly LevelRecord[]): readonly string[] {
+  const lines = levels
+    .flatMap(({ services }) => services)
+    .flatMap((service) => {
+      const { name, min, max, planned } = service;
+      if (planned === undefined) return [];
+      const without = gapsIn(indexesOf(service)).map((index) => machineName(name, index));
+      return [
+        `  ${name}: ${countOf(max, 'machine')} (${scaledWords({ planned, count: { min, max }, without })})`,
+      ];
+    });
+  return lines.length === 0 ? [] : ['', ...lines];
 }
 
 /** Machines beyond `min` that failed. */

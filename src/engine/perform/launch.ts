@@ -4,6 +4,7 @@ import type { LaunchRefusal, LaunchRequest } from '../../providers/provider.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import type { Cancel, PerformContext, StepCancel } from './context.ts';
 import { failureOf, machineOf, messageOf } from './context.ts';
+import { isMakingRoom, ROOM_PAUSE } from './making-room.ts';
 
 /** Makes the launching call of a recorded batch, or repeats it: its token makes both the same. */
 export async function launch(
@@ -22,20 +23,23 @@ export async function launch(
     });
   const { token, machines, min } = batch;
   const request = JSON.parse(reveal(batch.request)) as LaunchRequest;
+  // Of the time of the call: what has ended since could not help it.
+  const mayFindRoom = isMakingRoom(batch.provider, context);
   try {
     const answer = await context
       .calls(batch.provider)
       .run(() => provider.launch({ token, machines, min, request }, { signal: cancel.lenient }), cancel);
     if (answer.kind === 'refused') {
-      const failed = refusal(batch, answer, context);
-      return [{ type: 'launch-refused', batch: number, failed, ...freeIf(answer.elsewhere) }];
+      const failed = refusal(batch, { ...answer, mayFindRoom }, context);
+      return [{ type: 'launch-refused', batch: number, failed, ...freeIf(answer.elsewhere, mayFindRoom) }];
     }
     const { ids, again = { retryAfter: null } } = answer;
     const isShort = ids.includes(null) || ids.length < machines.length;
     if (!isShort) return [{ type: 'launch-answered', batch: number, ids, shortfall: null }];
     const message = answer.whyFewer ?? 'the provider gave fewer machines than were asked for';
-    const shortfall = refusal(batch, { ...again, message }, context);
-    return [{ type: 'launch-answered', batch: number, ids, shortfall, ...freeIf(again.elsewhere) }];
+    const shortfall = refusal(batch, { ...again, message, mayFindRoom }, context);
+    const isFree = freeIf(again.elsewhere, mayFindRoom);
+    return [{ type: 'launch-answered', batch: number, ids, shortfall, ...isFree }];
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     // Whether it launched is unknown: the batch stays open and is repeated under its token, now or by the next `up`.
@@ -93,22 +97,28 @@ function batchOf(number: number, context: PerformContext): Batch {
 }
 
 /** A launch that did not happen, and whether the machines' remaining tries are worth it. */
-function refusal(batch: Batch, answer: Omit<LaunchRefusal, 'kind'>, context: PerformContext): StepFailure {
+function refusal(
+  batch: Batch,
+  answer: Omit<LaunchRefusal, 'kind'> & { readonly mayFindRoom?: boolean },
+  context: PerformContext,
+): StepFailure {
   const allowed = context.service(batch.service).attempts.launch;
   const tries = Math.max(
     ...batch.machines.map(({ name }) => machineOf(context.journal, name).tries.launch ?? 1),
   );
-  const again = answer.elsewhere === true || (answer.retryAfter !== null && tries < allowed);
+  const { elsewhere = false, mayFindRoom = false, retryAfter } = answer;
+  const again = elsewhere || mayFindRoom || (retryAfter !== null && tries < allowed);
+  const pause = retryAfter ?? (mayFindRoom && !elsewhere ? ROOM_PAUSE : 0);
   return {
     failure: failureOf('launch', 'refused', `Cannot launch: ${answer.message}`),
     gaveUp: !again,
-    retryAt: again ? context.wiring.clock.now() + (answer.retryAfter ?? 0) : null,
+    retryAt: again ? context.wiring.clock.now() + pause : null,
   };
 }
 
-/** What is asked for elsewhere next does not count as a try. */
-function freeIf(elsewhere = false): { readonly isFree?: true } {
-  return elsewhere ? { isFree: true } : {};
+/** What is asked for elsewhere next, or once there is room, does not count as a try. */
+function freeIf(elsewhere = false, mayFindRoom = false): { readonly isFree?: true } {
+  return elsewhere || mayFindRoom ? { isFree: true } : {};
 }
 
 /** The batch has no answer yet; each such call counts as a try. */

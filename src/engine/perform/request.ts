@@ -7,6 +7,7 @@ import type { RequestStep } from '../request-facts.ts';
 import { notRequested, requested } from '../request-facts.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
+import { isMakingRoom, ROOM_PAUSE } from './making-room.ts';
 
 /** Has the provider complete what a service asks for: what is recorded then is all that the launching call says. */
 export async function request(
@@ -17,13 +18,14 @@ export async function request(
   const service = context.service(step.service);
   const provider = context.provider(service.provider);
   const startedAt = context.wiring.clock.now();
+  const mayFindRoom = isMakingRoom(service.provider, context);
   try {
     const wanted = launchRequest(service, step.machines, context);
     const resolution = await context
       .calls(service.provider)
       .run(() => provider.resolve(wanted, cancel), cancel);
     if (resolution.kind === 'refused')
-      return notRequested(step, failedBy(resolution, step, context), startedAt, context);
+      return notRequested(step, failedBy({ ...resolution, mayFindRoom }, step, context), startedAt, context);
     const number = context.journal.nextBatch();
     return [requested(step, { number, ...resolution }, context)];
   } catch (error) {
@@ -37,16 +39,20 @@ export async function request(
 }
 
 function failedBy(
-  { message, retryAfter }: Pick<LaunchRefusal, 'message' | 'retryAfter'>,
+  {
+    message,
+    retryAfter,
+    mayFindRoom = false,
+  }: Pick<LaunchRefusal, 'message' | 'retryAfter'> & { readonly mayFindRoom?: boolean },
   step: RequestStep,
   context: PerformContext,
 ): StepFailure {
   const allowed = context.service(step.service).attempts.launch;
   const tries = step.machines.map((name) => machineOf(context.journal, name).tries.launch ?? 0);
-  const again = retryAfter !== null && Math.max(...tries) + 1 < allowed;
+  const again = mayFindRoom || (retryAfter !== null && Math.max(...tries) + 1 < allowed);
   return {
     failure: failureOf('launch', 'refused', `Cannot launch: ${message}`),
     gaveUp: !again,
-    retryAt: again ? context.wiring.clock.now() + retryAfter : null,
+    retryAt: again ? context.wiring.clock.now() + (retryAfter ?? ROOM_PAUSE) : null,
   };
 }

@@ -1,0 +1,78 @@
+import type { MachineEnd, TendResult, TendVerb } from '../../api/perform-tend.ts';
+import { listed } from '../victims.ts';
+import type { FailedMachine, ReportOptions } from './failure-report.ts';
+import { alike, countOfRest, failureLines, hasLog, SHORT_TAIL, SHOWN_FAILURES } from './failure-report.ts';
+import { countOf } from './happening.ts';
+
+const DONE = { start: 'started', stop: 'stopped', reboot: 'rebooted', replace: 'replaced' } as const;
+
+/** What became of the machines that something was done to, and the next command to run. */
+export function tendReport(
+  verb: TendVerb,
+  { outcome, state, machines }: TendResult,
+  { style, next, logPath }: ReportOptions,
+): readonly string[] {
+  const done = namesOf(machines, 'done');
+  if (outcome === 'succeeded') {
+    const headline =
+      done.length === 0
+        ? `No machine of "${state.name}" is to be ${DONE[verb]}`
+        : `${style.good('✔')} ${style.bold(state.name)}: ${DONE[verb]} ${countOf(done.length, 'machine')} (${listed(done)})`;
+    return [headline, ...otherLines(verb, machines, [])];
+  }
+  const failures = failedEnds(machines);
+  const shown = alike(failures);
+  const logged = failures.find(({ failure }) => hasLog(failure));
+  const isStopped = outcome === 'interrupted';
+  const why =
+    failures.length === 0
+      ? 'see above'
+      : `${failures.length} of ${countOf(machines.length, 'machine')} failed`;
+  return [
+    isStopped
+      ? `${style.bad('✘')} Interrupted: what was done so far is recorded`
+      : `${style.bad('✘')} Cannot ${verb} ${failures.length === machines.length ? '' : 'all '}machines of "${state.name}": ${why}`,
+    ...shown
+      .slice(0, SHOWN_FAILURES)
+      .flatMap((group, i) => ['', ...failureLines(group, i === 0 ? Infinity : SHORT_TAIL, style, logPath)]),
+    ...(shown.length > SHOWN_FAILURES ? ['', `  … and ${countOfRest(shown)} more: ${next.status}`] : []),
+    '',
+    ...(done.length === 0 ? [] : [`  ${DONE[verb]}: ${listed(done)}`]),
+    ...otherLines(verb, machines, failures.length === 0 ? [] : failures.map(({ name }) => name)),
+    ...(verb === 'replace' && !isStopped ? ['Nothing more was begun after the first failure.'] : []),
+    `Next: ${next.again ?? next.up}`,
+    ...(logged === undefined ? [] : [`      ${next.logs(logged.name)}`]),
+    `      ${next.status}`,
+  ];
+}
+
+/** Failures of those that failed, as they are reported. */
+export function failedEnds(machines: readonly MachineEnd[]): readonly FailedMachine[] {
+  return machines.flatMap(({ machine, failure }) => (failure === null ? [] : [{ name: machine, failure }]));
+}
+
+/** Names of those that did not come to their end. */
+export function unfinished(machines: readonly MachineEnd[]): readonly string[] {
+  return machines.flatMap(({ machine, became }) =>
+    became === 'failed' || became === 'not-reached' ? [machine] : [],
+  );
+}
+
+function otherLines(
+  verb: TendVerb,
+  machines: readonly MachineEnd[],
+  failed: readonly string[],
+): readonly string[] {
+  const line = (words: string, names: readonly string[]): readonly string[] =>
+    names.length === 0 ? [] : [`  ${words}: ${listed(names)}`];
+  return [
+    ...line(verb === 'stop' ? 'stopped already' : 'ready already', namesOf(machines, 'already')),
+    ...line('without an instance', namesOf(machines, 'absent')),
+    ...line('failed', failed),
+    ...line(`not ${DONE[verb]}`, namesOf(machines, 'not-reached')),
+  ];
+}
+
+function namesOf(machines: readonly MachineEnd[], wanted: MachineEnd['became']): readonly string[] {
+  return machines.flatMap(({ machine, became }) => (became === wanted ? [machine] : []));
+}
