@@ -8,7 +8,6 @@ import { formatDuration } from '../duration.ts';
 import type { Machine } from '../machine.ts';
 import type { Share } from '../share.ts';
 import { createLogs } from '../state/log-files.ts';
-import type { DeploymentState } from '../state/deployment-state.ts';
 import type { RunLogs } from '../state/run-logs.ts';
 import { openRunLogs } from '../state/run-logs.ts';
 import type { InputOptions } from './given-inputs.ts';
@@ -55,8 +54,8 @@ export interface FleetResult<T> {
   /** One for every machine that was selected, in the order of the plan, whether or not it is running. */
   readonly machines: readonly MachineResult<T>[];
   /**
-   * The absolute path of the directory with a log of each machine (`web-0.log`), masked; null when none was kept, since
-   * there was no machine, or a sensitive input has no value here, so that nothing could hide it.
+   * The absolute path of the directory with a log of each machine (`web-0.log`) where something was printed or did not
+   * go well, masked; null when there is none, or a sensitive input has no value here, so that nothing could hide it.
    */
   readonly logs: string | null;
 }
@@ -70,7 +69,8 @@ export interface FleetWork<T> {
     fleet: Fleet,
     machines: readonly Machine[],
     options: OverOptions<T> & { readonly isFailure: (value: T) => boolean },
-    log: (machine: string, chunk: Buffer) => void,
+    /** A promise while no more should be logged. */
+    log: (machine: string, chunk: Buffer) => Promise<void> | undefined,
   ): Promise<readonly MachineResult<T>[]>;
   /** Which work that ended counts as failed. */
   isFailure(value: T): boolean;
@@ -111,7 +111,8 @@ export async function workOnFleet<T>(
       const succeeded = results.every(
         ({ outcome }) => outcome.kind === 'ended' && !work.isFailure(outcome.value),
       );
-      return { succeeded, machines: results, logs: logbook.directory };
+      await logbook.written();
+      return { succeeded, machines: results, logs: logbook.directory() };
     } finally {
       await logbook.written();
     }
@@ -134,21 +135,31 @@ function overOptions<T>(
 }
 
 interface Logbook<T> {
-  readonly directory: string | null;
-  readonly write: (machine: string, chunk: Buffer) => void;
+  /** Null: nothing was logged. */
+  directory(): string | null;
+  /** A promise while no more should be written. */
+  readonly write: (machine: string, chunk: Buffer) => Promise<void> | undefined;
   end(result: MachineResult<T>): void;
   /** Resolves when all that ended is written. */
   written(): Promise<void>;
 }
 
-/** The logs of a run. That one cannot be written keeps nobody from working, and is told once. */
+/**
+ * The logs of a run; as of a script, there is none of what printed nothing and went well. That one cannot be written
+ * keeps nobody from working, and is told once.
+ */
 function openLogbook<T>(
   { directory: stateDirectory }: Session,
-  { kind, words }: FleetWork<T>,
-  { state, plan }: Pick<Reach, 'plan'> & { readonly state: DeploymentState },
+  { kind, words, isFailure }: FleetWork<T>,
+  { state, plan }: Pick<Reach, 'plan' | 'state'>,
   emit: (event: FleetEvent<T>) => void,
 ): Logbook<T> {
+  const now = systemClock.now();
   const ends: Promise<void>[] = [];
+  const printed = new Set<string>();
+  let opening: Promise<void> | undefined;
+  /** Undefined: not opened yet; null: they cannot be. */
+  let logs: RunLogs | null | undefined;
   let isTold = false;
 
   function warn(error: unknown): void {
@@ -157,27 +168,48 @@ function openLogbook<T>(
     emit({ type: 'warning', message: error instanceof Error ? error.message : String(error) });
   }
 
-  const mask = plan === null ? null : maskOfAll(plan, state);
-  const logs = mask === null ? null : opened();
-  function opened(): RunLogs | null {
-    if (mask === null) return null;
-    const nonce = randomBytes(4).toString('hex');
-    const request = { stateDirectory, deployment: state, kind, now: systemClock.now(), nonce, mask };
-    try {
-      return openRunLogs(createLogs(stateDirectory), request);
-    } catch (error) {
+  /** What has to be hidden is known when the plan is read, which is not worth it where there is nothing to log. */
+  async function open(): Promise<void> {
+    logs = await opened().catch((error: unknown) => {
       warn(error);
       return null;
-    }
+    });
+  }
+  async function opened(): Promise<RunLogs | null> {
+    const known = await plan();
+    const mask = known === null ? null : maskOfAll(known, state);
+    if (mask === null) return null;
+    const nonce = randomBytes(4).toString('hex');
+    return openRunLogs(createLogs(stateDirectory), {
+      stateDirectory,
+      deployment: state,
+      kind,
+      now,
+      nonce,
+      mask,
+    });
+  }
+  function once(): Promise<void> {
+    return (opening ??= open());
   }
 
   return {
-    directory: logs === null ? null : join(stateDirectory, logs.directory),
-    write: (machine, chunk) => logs?.write(machine, chunk),
+    directory: () => (logs ? join(stateDirectory, logs.directory) : null),
+    write(machine, chunk) {
+      printed.add(machine);
+      if (logs === undefined) return once().then(() => logs?.write(machine, chunk));
+      logs?.write(machine, chunk);
+      return undefined;
+    },
     end({ machine, outcome, milliseconds }) {
-      if (logs === null) return;
+      const isFine = outcome.kind === 'ended' && !isFailure(outcome.value);
+      if ((isFine && !printed.has(machine)) || outcome.kind === 'skipped') return;
       const line = `[${outcomeWords(outcome, words)}, ${formatDuration(milliseconds)}]`;
-      ends.push(logs.end(machine, line).catch(warn));
+      ends.push(
+        once()
+          .then(() => logs?.end(machine, line))
+          .catch(warn),
+      );
     },
     async written() {
       await Promise.all(ends);

@@ -55,8 +55,9 @@ export async function performExec(
         {
           ...over,
           onOutput(machine, stream, chunk) {
-            log(machine, chunk);
-            return onOutput?.(machine, stream, chunk);
+            const logged = log(machine, chunk);
+            const shown = onOutput?.(machine, stream, chunk);
+            return logged === undefined ? shown : Promise.all([logged, shown]);
           },
         },
       ),

@@ -1,8 +1,8 @@
 import type { Connection } from '../connection/connection.ts';
 import { ConnectionError } from '../connection/connection.ts';
 import type { Fleet } from '../engine/fleet/fleet.ts';
-import { openFleet } from '../engine/fleet/fleet.ts';
-import { LostError } from '../engine/perform/use-connection.ts';
+import { plainFleet } from '../engine/fleet/plain-fleet.ts';
+import { LostError } from '../engine/perform/lost-error.ts';
 import { OperationError } from '../errors.ts';
 import type { Machine } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -11,7 +11,6 @@ import type { Store } from '../state/store.ts';
 import { loadDeployment, openForReading } from './deployments.ts';
 import type { InputSource } from './given-inputs.ts';
 import { planOf } from './given-inputs.ts';
-import { planReader, providersUsed, readRecordedPlan } from './recorded-plan.ts';
 import type { Session } from './session.ts';
 import { openWiring } from './wiring.ts';
 
@@ -19,8 +18,11 @@ import { openWiring } from './wiring.ts';
 export interface Reach extends AsyncDisposable {
   /** The deployment as it was when this was opened. */
   readonly state: DeploymentState;
-  /** Its plan as it is kept; null: none is recorded yet. */
-  readonly plan: Plan | null;
+  /**
+   * Its plan as it is kept, with the inputs that its providers need; null: none is recorded yet. It is read when it is
+   * first asked for, or needed to reach a machine. Rejects with `UsageError`.
+   */
+  plan(): Promise<Plan | null>;
   /** Lends connections as `use` does, and rejects with what the connection does. It is closed with this. */
   readonly fleet: Fleet;
   /**
@@ -34,27 +36,47 @@ export interface Reach extends AsyncDisposable {
   ): Promise<T>;
 }
 
-/** Reads a deployment and its plan as it is kept, with the inputs that its providers need. Throws `UsageError`. */
+/** Reads a deployment. Throws `UsageError`. */
 export async function openReach(session: Session, name: string, inputs: InputSource): Promise<Reach> {
   const store = await openForReading(session.directory);
   try {
-    return await reachFrom(session, store, name, inputs);
+    return reachFrom(session, store, await loadDeployment(store, name), inputs);
   } catch (error) {
     await store[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function reachFrom(session: Session, store: Store, name: string, inputs: InputSource): Promise<Reach> {
-  const state = await loadDeployment(store, name);
-  if (state.plan === null) return unreachable(state, store);
-  const needed = { inputs, need: 'none', providers: providersUsed(state) } as const;
-  const plan = planOf({ ...(await readRecordedPlan(store, state, state.plan, needed)), warnings: [] });
+function reachFrom(session: Session, store: Store, state: DeploymentState, inputs: InputSource): Reach {
   const wiring = openWiring(session, { store, observe: () => undefined });
-  const fleet = await openFleet(wiring, { plan, state, readPlan: planReader(store, name, inputs) });
+  let reading: Promise<Plan | null> | undefined;
+
+  async function read(): Promise<Plan | null> {
+    if (state.plan === null) return null;
+    const { providersUsed, readRecordedPlan } = await import('./recorded-plan.ts');
+    const needed = { inputs, need: 'none', providers: providersUsed(state) } as const;
+    return planOf({ ...(await readRecordedPlan(store, state, state.plan, needed)), warnings: [] });
+  }
+
+  function readPlan(): Promise<Plan | null> {
+    return (reading ??= read());
+  }
+
+  async function open(): Promise<Fleet> {
+    const plan = await readPlan();
+    // Of a deployment that has no plan yet no machine can be there.
+    if (plan === null) throw new OperationError(`Cannot reach machines of "${state.name}": it has no plan`);
+    const [{ openFleet }, { planReader }] = await Promise.all([
+      import('../engine/fleet/fleet.ts'),
+      import('./recorded-plan.ts'),
+    ]);
+    return await openFleet(wiring, { plan, state, readPlan: planReader(store, state.name, inputs) });
+  }
+
+  const fleet = plainFleet(wiring, open);
   return {
     state,
-    plan,
+    plan: readPlan,
     fleet,
     async use(machine, { signal, connectTimeout: connectWithin }, work) {
       try {
@@ -70,20 +92,5 @@ async function reachFrom(session: Session, store: Store, name: string, inputs: I
       await fleet[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     },
-  };
-}
-
-/** Of a deployment that has no plan yet no machine can be there. */
-function unreachable(state: DeploymentState, store: Store): Reach {
-  const words = (name: string): string => `Cannot work on machine "${name}": it is not there`;
-  return {
-    state,
-    plan: null,
-    fleet: {
-      use: ({ name }) => Promise.reject(new ConnectionError('unreachable', words(name))),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    },
-    use: ({ name }) => Promise.reject(new OperationError(words(name))),
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }

@@ -4,7 +4,6 @@ import { formatDuration } from '../../duration.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../io.ts';
 import { progressOf } from './choose.ts';
-import { clip } from './clip.ts';
 import type { LiveArea } from './live-area.ts';
 import { styleOf } from './style.ts';
 import { writeTo } from './write-to.ts';
@@ -44,7 +43,8 @@ export async function fleetProgress<T>(
   const output = io.stderr;
   const style = styleOf(output, io.env, flags);
   const progress = progressOf(context);
-  const createArea = progress === 'tty' ? (await import('./live-area.ts')).liveArea : undefined;
+  const terminal =
+    progress === 'tty' ? { ...(await import('./live-area.ts')), ...(await import('./clip.ts')) } : undefined;
   const startedAt = systemClock.now();
   const busy = new Set<string>();
   const tally = { all: 0, ended: 0, failed: 0 };
@@ -61,7 +61,7 @@ export async function fleetProgress<T>(
       busy.size === 0 || ended === 0 ? '' : `; waiting for ${[...busy].slice(0, 20).join(' ')}`,
     ];
     const time = formatDuration(systemClock.now() - startedAt);
-    const text = clip(words.join(''), Math.max(10, columns - time.length - 3));
+    const text = terminal?.clip(words.join(''), Math.max(10, columns - time.length - 3)) ?? '';
     area?.draw([`${style.dim(time)}  ${text}`]);
   }
 
@@ -79,9 +79,9 @@ export async function fleetProgress<T>(
       switch (event.type) {
         case 'selected':
           tally.all = event.machines.length;
-          if (createArea === undefined || tally.all < (isOfOne ? 1 : 2)) return;
+          if (terminal === undefined || tally.all < (isOfOne ? 1 : 2)) return;
           timer = setTimeout(() => {
-            area = createArea(output);
+            area = terminal.liveArea(output);
             draw();
             timer = setInterval(draw, REDRAW);
           }, PATIENCE);

@@ -1,11 +1,9 @@
 import { childSignal } from '../../child-signal.ts';
-import { spellDuration } from '../../duration.ts';
 import type { Connection } from '../../connection/connection.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import type { Machine } from '../../machine.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { DeploymentState } from '../../state/deployment-state.ts';
-import { machineState } from '../../state/machine-state.ts';
 import { createContexts } from '../contexts.ts';
 import { createJournal } from '../journal.ts';
 import { olderPlans } from '../older-plans.ts';
@@ -16,9 +14,7 @@ import { openProviders } from '../providers.ts';
 import type { PlanReader } from '../retired.ts';
 import { readOnce, retiredPlans } from '../retired.ts';
 import { silentLogs } from '../silent-logs.ts';
-
-/** Milliseconds that reaching a machine may take. */
-const CONNECT_LIMIT = 30_000;
+import { CONNECT_LIMIT, isDown, notThere, unanswered } from './plain-fleet.ts';
 
 /** The machines of a deployment as somebody works with them, who records nothing. */
 export interface Fleet extends AsyncDisposable {
@@ -71,15 +67,11 @@ export async function openFleet(wiring: Wiring, { plan, state, readPlan }: Fleet
   return {
     async use(machine, { signal, connectWithin = CONNECT_LIMIT }, work) {
       const { name, id, access, provider } = machine;
-      if (id === null || access === null || isDown(machine))
-        throw new ConnectionError('unreachable', `Cannot reach "${name}": it is ${machineState(machine)}`);
+      if (id === null || access === null || isDown(machine)) throw notThere(machine);
       const context = contexts.of({ kind: 'verify', machine: name });
       const target = targetOf(machine, context);
       using connecting = childSignal(signal);
-      let latest = new ConnectionError(
-        'unreachable',
-        `Cannot reach "${name}": no answer within ${spellDuration(connectWithin)}`,
-      );
+      let latest = unanswered(name, connectWithin);
       const begun = { is: false };
       const stop = clock.after(connectWithin, () => connecting.abort(latest));
       const options = { signal: connecting.signal };
@@ -122,12 +114,6 @@ export async function openFleet(wiring: Wiring, { plan, state, readPlan }: Fleet
       await providers.close();
     },
   };
-}
-
-/** Somebody else may have its address by now. */
-function isDown(machine: Machine): boolean {
-  const state = machineState(machine);
-  return state === 'stopped' || state === 'terminated';
 }
 
 /** One that was there before and lets nobody in, or shows another key, does so the next time too. */

@@ -8,7 +8,7 @@ import type { Share } from '../../share.ts';
 import { within } from '../limit.ts';
 import { messageOf } from '../perform/context.ts';
 import type { Cancel } from '../perform/context.ts';
-import { LostError } from '../perform/use-connection.ts';
+import { LostError } from '../perform/lost-error.ts';
 
 /** What work on one machine came to. */
 export type MachineOutcome<T> =

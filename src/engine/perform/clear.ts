@@ -11,7 +11,8 @@ import { baseOf, messageOf } from './context.ts';
 import { accessOf } from './machine-access.ts';
 import { passwordOf } from './password.ts';
 import { within } from '../limit.ts';
-import { LostError, persist } from './use-connection.ts';
+import { LostError } from './lost-error.ts';
+import { persist } from './use-connection.ts';
 
 /**
  * Removes what the deployment has put on machines that stay when it goes. Answers, by id, why something is left.

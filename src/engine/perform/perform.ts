@@ -21,7 +21,7 @@ import { stop } from './stop.ts';
 import { request } from './request.ts';
 import { relaunchOrGiveUp } from './relaunch.ts';
 import { teardown } from './teardown.ts';
-import { LostError } from './use-connection.ts';
+import { LostError } from './lost-error.ts';
 import { terminate } from './terminate.ts';
 import { verify } from './verify.ts';
 

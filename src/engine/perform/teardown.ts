@@ -6,7 +6,7 @@ import type { Cancel, PerformContext } from './context.ts';
 import { failureOf, machineOf } from './context.ts';
 import { scriptInput } from './script-input.ts';
 import { supervise } from './supervise.ts';
-import { LostError } from './use-connection.ts';
+import { LostError } from './lost-error.ts';
 
 /** Runs the teardown script of a machine, after whatever is left of its bootstrap was stopped. */
 export async function teardown(

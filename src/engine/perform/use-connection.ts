@@ -5,6 +5,7 @@ import type { Target } from '../../connection/connection-pool.ts';
 import type { Machine } from '../../machine.ts';
 import type { Observation } from '../../providers/provider.ts';
 import type { Cancel, PerformContext } from './context.ts';
+import { LostError } from './lost-error.ts';
 import { passwordOf } from './password.ts';
 import { seenText } from './seen-text.ts';
 
@@ -12,11 +13,6 @@ import { seenText } from './seen-text.ts';
 const PAUSE = { first: 100, longest: 2_000 };
 /** Milliseconds between two looks of the provider at a machine that stays out of reach. */
 const LOOK_EVERY = 5_000;
-
-/** The machine is gone at its provider: there is nothing to connect to any more. */
-export class LostError extends Error {
-  override readonly name = 'LostError';
-}
 
 export function targetOf(
   machine: Machine,
