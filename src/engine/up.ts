@@ -5,7 +5,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { emptyState } from '../state/deployment-state.ts';
 import { openLevel } from '../state/tally.ts';
-import { expiryOfUp, tellExpiry, warnOfLasting } from './expiry.ts';
+import { expiryOfUp } from './expiry.ts';
 import { haveLeft } from './leave.ts';
 import { createJournal } from './journal.ts';
 import { askForMachines } from './no-wait.ts';
@@ -18,6 +18,7 @@ import { openProviders } from './providers.ts';
 import { providersNeeded } from './providers-needed.ts';
 import type { Running } from './run-operation.ts';
 import { runOperation } from './run-operation.ts';
+import { tellExpiry, warnOfLasting } from './tell-expiry.ts';
 
 /**
  * Brings a deployment to what its plan says. Rejects with `LockedError`, `StateError`, `UsageError` (a live
