@@ -12,6 +12,7 @@ import type { Selector } from './select.ts';
 import type { Session } from './session.ts';
 import { isBroken, readStatus } from './status.ts';
 import type { Work } from './work.ts';
+import type { Attachment } from './attach.ts';
 import type { Deployment, Prepared, PreparedTend } from './deployment.ts';
 
 export function createDeployment(session: Session, work: Work, name: string): Deployment {
@@ -85,6 +86,19 @@ export function createDeployment(session: Session, work: Work, name: string): De
       const { live: aim, forecast } = target;
       return { ...prepared(aim.state, (tools) => runScale(target, tools)), forecast };
     },
+    async wait(options) {
+      const { waitFor } = await import('./wait.ts');
+      return await waitFor(session, name, { ...options, signal: work.signal(options) });
+    },
+    attach,
+    async cancel(options = {}) {
+      const { cancelOperation } = await import('./cancel.ts');
+      return await cancelOperation(session, name, { signal: work.signal(options) });
+    },
+    async exportTo(file, options) {
+      const { exportTo } = await import('./export.ts');
+      return await exportTo(session, name, file, { ...options, signal: work.signal(options) });
+    },
     verify: (options = {}) =>
       work.start(async ({ signal }) => {
         const { look } = await import('./look.ts');
@@ -94,6 +108,17 @@ export function createDeployment(session: Session, work: Work, name: string): De
         );
       }, options),
   };
+
+  async function attach(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Attachment> {
+    const { followOperation, goesOn, latestOperation } = await import('./attach.ts');
+    const latest = await latestOperation(session, name, { signal: work.signal(options) });
+    return {
+      ...latest,
+      follow: (following = {}) => work.start((tools) => followOperation(session, latest, tools), following),
+      next: async (waiting = {}) =>
+        (await goesOn(session, latest, { signal: work.signal(waiting) })) ? await attach(waiting) : null,
+    };
+  }
 
   function prepared<R>(state: DeploymentState, run: (tools: OperationTools) => Promise<R>): Prepared<R> {
     return { state, start: (options = {}) => work.start(run, options) };

@@ -2,7 +2,10 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 import type { StatusDocument } from '../state/status.ts';
 import type { RecordedFact } from '../state/store.ts';
 import type { Forecast } from './forecast.ts';
+import type { Attachment } from './attach.ts';
+import type { Cancelled } from './cancel.ts';
 import type { EventsOptions } from './events.ts';
+import type { ExportOptions, ExportSummary } from './export.ts';
 import type { FleetEvent, FleetResult } from './fleet-work.ts';
 import type { InputOptions } from './given-inputs.ts';
 import type { LogFile, LogOptions, LogPiece, LogSelection } from './logs.ts';
@@ -18,6 +21,7 @@ import type { ScaleChange, ScaleOptions } from './perform-scale.ts';
 import type { ReplaceOptions, StopOptions, TendOptions, TendResult } from './perform-tend.ts';
 import type { Selector } from './select.ts';
 import type { StatusOptions } from './status.ts';
+import type { WaitOptions, WaitResult } from './wait.ts';
 
 /**
  * A recorded deployment, known by its name. Every method looks at what is recorded when it is called; all reject with
@@ -110,8 +114,25 @@ export interface Deployment {
   ): Operation<OperationResult>;
   /** Reads what a `scale` needs, and touches nothing. */
   prepareScale(changes: readonly ScaleChange[], options?: ScaleOptions): Promise<PreparedScale>;
+  /**
+   * Reads what is recorded, and nothing else, until machines are ready, stopped or terminated, or one has failed, or
+   * until that cannot come any more.
+   */
+  wait(options: WaitOptions): Promise<WaitResult>;
+  /** The latest operation, which another process may be at work on, to be followed. Rejects with `UsageError`. */
+  attach(options?: { readonly signal?: AbortSignal | undefined }): Promise<Attachment>;
+  /**
+   * Asks the process of this host that is at work on it to end, by SIGTERM, and waits until it has. Rejects with
+   * `UsageError` when none is, and with `LockedError` when it cannot be asked from here.
+   */
+  cancel(options?: { readonly signal?: AbortSignal | undefined }): Promise<Cancelled>;
   /** Asks providers, connects and verifies everywhere, and changes and records nothing. Has no events. */
   verify(options?: InputOptions & OperationOptions): Operation<readonly Finding[]>;
+  /**
+   * Writes it to a file that the passphrase opens, for `importFrom` of another state directory. Rejects with `UsageError`
+   * when the file is there, with `LockedError` while an operation is at work.
+   */
+  exportTo(file: string, options: ExportOptions): Promise<ExportSummary>;
 }
 
 /** An operation that can begin: what is wrong with its plan and inputs was told by then. */

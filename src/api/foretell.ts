@@ -23,7 +23,7 @@ export async function foretell(
     plan,
     planReader(store, state.name, inputs),
   );
-  return forecast(plan, state, { fingerprint: (text) => store.fingerprint(text), retired });
+  return forecast(plan, state, { fingerprint: (text) => store.fingerprint(text, state.uuid), retired });
 }
 
 /** The deployment once its machines of services that the plan does not have are not wanted any more. */

@@ -153,7 +153,9 @@ function createTargets() {
   const targets = new Map<string, (Target & { uses: ProviderUse[] })[]>();
   return {
     add(config: ProviderConfig, place: string | null, uses: readonly ProviderUse[]): void {
-      const key = JSON.stringify([config.type, Object.entries(config.options).sort()]);
+      // Each state directory has machines of the computer of its own.
+      const own = ['local', 'operator'].includes(config.type) ? place : null;
+      const key = JSON.stringify([config.type, Object.entries(config.options).sort(), own]);
       const same = targets.get(key) ?? [];
       targets.set(key, same);
       const at = same.findIndex((one) => one.place === null || place === null || one.place === place);

@@ -3,6 +3,7 @@ import type { DeploymentSummary, LockHolder } from '../state/store.ts';
 import type { Deployment } from './deployment.ts';
 import { createDeployment } from './create-deployment.ts';
 import { chooseDeployment, listDeployments, withStore } from './deployments.ts';
+import type { ImportOptions, ImportSummary } from './import.ts';
 import type { GcRequest, GcSurvey } from './gc.ts';
 import type { Operation, OperationOptions, OperationResult } from './operation.ts';
 import type { Planned, PlanRequest } from './planned.ts';
@@ -27,9 +28,9 @@ export interface State extends AsyncDisposable {
   statuses(): Promise<readonly StatusDocument[]>;
   /**
    * The deployment of this name; without a name the only one that is not terminated, or else the only one that is
-   * recorded. Rejects with `UsageError`.
+   * recorded. Rejects with `UsageError`. With `timeout` (milliseconds) it waits for one of this name to be recorded.
    */
-  deployment(name?: string): Promise<Deployment>;
+  deployment(name?: string, options?: AppearOptions): Promise<Deployment>;
   /**
    * Reads a plan file and says what `up` would do; touches nothing. Rejects with `PlanProblems` when the plan cannot be
    * used, with `UsageError` when it is not one for this deployment.
@@ -47,6 +48,11 @@ export interface State extends AsyncDisposable {
   expired(): Promise<readonly DeploymentSummary[]>;
   /** Asks providers for what this tool made and no deployment accounts for. The survey is to be disposed of. */
   gc(request?: GcRequest): Promise<GcSurvey>;
+  /**
+   * Records a deployment that `exportTo` wrote, all of it or nothing. Rejects with `UsageError` for a file or a passphrase
+   * that will not do, and when it, or a live deployment of its name, is recorded here.
+   */
+  importFrom(file: string, options: ImportOptions): Promise<ImportSummary>;
   /** Who has the lock of a deployment, or left it behind; null: nobody. */
   lockHolder(name: string): Promise<LockHolder | null>;
   /**
@@ -54,6 +60,12 @@ export interface State extends AsyncDisposable {
    * Rejects with `LockedError` when it is alive on this host.
    */
   unlock(name: string, options?: UnlockOptions): Promise<LockHolder | null>;
+}
+
+export interface AppearOptions {
+  /** Milliseconds for which a deployment of that name may take to be recorded. Default: 0. */
+  readonly timeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export function createState(session: Session): State {
@@ -71,10 +83,15 @@ export function createState(session: Session): State {
         }
         return found;
       }),
-    deployment: (name) =>
-      withStore(directory, async (store) =>
+    async deployment(name, { timeout = 0, signal } = {}) {
+      if (name !== undefined && timeout > 0) {
+        const { untilRecorded } = await import('./wait-recorded.ts');
+        await untilRecorded(directory, name, { timeout, signal: work.signal({ signal }) });
+      }
+      return await withStore(directory, async (store) =>
         createDeployment(session, work, await chooseDeployment(store, name)),
-      ),
+      );
+    },
     plan: readPlanned,
     async validate(path) {
       const { validatePlan } = await import('./validate.ts');
@@ -94,6 +111,10 @@ export function createState(session: Session): State {
     async gc(request = {}) {
       const { surveyOrphans } = await import('./gc.ts');
       return await surveyOrphans(session, { ...request, signal: work.signal(request) });
+    },
+    async importFrom(file, options) {
+      const { importFrom } = await import('./import.ts');
+      return await importFrom(session, file, { ...options, signal: work.signal(options) });
     },
     async lockHolder(name) {
       const { readLockHolder } = await import('./unlock.ts');

@@ -39,7 +39,7 @@ export interface ContextParts {
 }
 
 export function createContexts({
-  wiring,
+  wiring: given,
   plan,
   retired,
   journal,
@@ -47,6 +47,7 @@ export function createContexts({
   leavesThings,
   timeLeft = () => null,
 }: ContextParts): Contexts {
+  const wiring = forDeployment(given, journal);
   const watches = new Map<string, Watch>();
   const queues = new Map<string, Queue>();
   const shared: Shared = {
@@ -84,6 +85,14 @@ export function createContexts({
     },
     serviceOf: ({ service }) => services.get(service) ?? oldContext(service)?.service(service),
   };
+}
+
+/** What steps were performed with is told by digests that are the deployment's own. */
+function forDeployment(wiring: Wiring, { state: { uuid } }: Journal): Wiring {
+  const { store } = wiring;
+  const fingerprint = (text: string, deployment: string | null = uuid): string =>
+    store.fingerprint(text, deployment);
+  return { ...wiring, store: { ...store, fingerprint } };
 }
 
 interface Shared extends Pick<

@@ -38,7 +38,7 @@ export async function scale(
   refuseScale(
     plan,
     { ...state, overrides },
-    { forceProtected, fingerprint: (text) => wiring.store.fingerprint(text) },
+    { forceProtected, fingerprint: (text) => wiring.store.fingerprint(text, state.uuid) },
   );
   const scaled = applyOverrides(plan, overrides);
   const record = { ...planRecord(scaled, state.plan.archive), inputs: state.plan.inputs };

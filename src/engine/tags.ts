@@ -11,5 +11,5 @@ type PlanWiring = Pick<Wiring, 'owner'> & { readonly store: Pick<Wiring['store']
 
 /** Tells this state directory from others, at providers that many use. */
 export function stateId({ fingerprint }: Pick<Wiring['store'], 'fingerprint'>): string {
-  return fingerprint('state directory').slice(0, 16);
+  return fingerprint('state directory', null).slice(0, 16);
 }

@@ -28,11 +28,11 @@ export async function openProvider(
   switch (config.type) {
     case 'local': {
       const { createLocalProvider } = await import('./local/local.ts');
-      return createLocalProvider({ stateDirectory });
+      return createLocalProvider({ stateDirectory: place ?? stateDirectory, place });
     }
     case 'operator': {
       const { createOperatorProvider } = await import('./operator/operator.ts');
-      return createOperatorProvider({ stateDirectory });
+      return createOperatorProvider({ stateDirectory: place ?? stateDirectory, place });
     }
     case 'docker': {
       const { createDockerProvider } = await import('./docker/docker.ts');

@@ -5,9 +5,9 @@ import type { Cipher } from './cipher.ts';
 import type { Database } from './database.ts';
 
 /** By path, sorted; a file's content is a blob of its own, so that unchanged files are kept once. */
-type Manifest = readonly (readonly [path: string, entry: ArchivedEntry])[];
+export type Manifest = readonly (readonly [path: string, entry: ArchivedEntry])[];
 
-type ArchivedEntry =
+export type ArchivedEntry =
   | { readonly kind: 'file'; readonly mode: number; readonly blob: string }
   | { readonly kind: 'directory'; readonly names: readonly string[] };
 

@@ -18,8 +18,8 @@ export interface Cipher {
   seal(data: unknown): string;
   /** Throws `StateError` when the key is not the one that the text was written with. */
   unseal(text: string): unknown;
-  /** 96 bits of HMAC-SHA-256, as 16 characters. */
-  fingerprint(text: string): string;
+  /** 96 bits of HMAC-SHA-256, as 16 characters; under another key where one is given. */
+  fingerprint(text: string, printKey?: Buffer): string;
   sealBytes(bytes: Buffer): Buffer;
   /** Throws `StateError` as `unseal` does. */
   unsealBytes(sealed: Buffer): Buffer;
@@ -72,9 +72,8 @@ export function createCipher(directory: string): Cipher {
   }
 
   return {
-    fingerprint(text) {
-      key ??= readKey(directory);
-      return createHmac('sha256', key).update(text).digest('base64url').slice(0, 16);
+    fingerprint(text, printKey = (key ??= readKey(directory))) {
+      return createHmac('sha256', printKey).update(text).digest('base64url').slice(0, 16);
     },
     sealBytes,
     unsealBytes,
@@ -116,7 +115,8 @@ function keyPath(directory: string): string {
   return join(directory, 'keys', 'state.key');
 }
 
-function readKey(directory: string): Buffer {
+/** Throws `StateError` when it is missing or damaged. */
+export function readKey(directory: string): Buffer {
   const path = keyPath(directory);
   let text: string;
   try {

@@ -70,6 +70,11 @@ function locked(db: Database, name: string): LockedError {
     return new LockedError(`Cannot change deployment "${name}": another process is at work`, WAIT);
   const who = describeLease(lease);
   const since = describeMoment(lease.since, Date.now());
+  if (lease.operation === 'move')
+    return new LockedError(
+      `Cannot change deployment "${name}": ${lease.owner} moved it away at ${since}, by the export "${lease.host}"`,
+      `Go on where that was imported. To have it back, export it there with --move and import that here; if it was imported nowhere, "plan unlock ${name}".`,
+    );
   if (isThisPlace(lease))
     return new LockedError(`Cannot change deployment "${name}": ${who} is at work since ${since}`, WAIT);
   return new LockedError(

@@ -27,7 +27,8 @@ export function logPath(
   return join(machineDirectory(deployment, machine), `${generation}-${step}-${attempt}.log`);
 }
 
-function machineDirectory(deployment: DeploymentName, machine: string): string {
+/** Where the logs of a machine are, relative to the state directory. */
+export function machineDirectory(deployment: DeploymentName, machine: string): string {
   return join(deploymentDirectory(deployment), machine);
 }
 
@@ -83,6 +84,18 @@ export function listLogs(
     (a, b) =>
       a.generation - b.generation || STEPS.indexOf(a.step) - STEPS.indexOf(b.step) || a.attempt - b.attempt,
   );
+}
+
+/** Every log of a deployment, with the name of its file. */
+export function* allLogs(
+  directory: string,
+  deployment: DeploymentName,
+): Generator<{ readonly machine: string; readonly file: string; readonly path: string }, void, undefined> {
+  for (const machine of namesIn(join(directory, deploymentDirectory(deployment)))) {
+    const folder = machineDirectory(deployment, machine);
+    for (const file of namesIn(join(directory, folder)))
+      if (LOG_NAME.test(file)) yield { machine, file, path: join(folder, file) };
+  }
 }
 
 function namesIn(path: string): readonly string[] {

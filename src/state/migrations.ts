@@ -65,6 +65,9 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE leases ADD COLUMN host TEXT NOT NULL DEFAULT '';
   ALTER TABLE leases ADD COLUMN kernel TEXT NOT NULL DEFAULT '';
   `,
+  `
+  ALTER TABLE deployments ADD COLUMN print_key TEXT;
+  `,
 ];
 
 export const CURRENT_VERSION = MIGRATIONS.length;

@@ -17,13 +17,16 @@ export function purgeDeployment(db: Database, name: string): readonly string[] {
     .prepare<[string], { id: number; uuid: string }>('SELECT id, uuid FROM deployments WHERE name = ?')
     .all(name);
   for (const { id } of rows) refuseWhileLeft(db, name, id);
-  for (const { id } of rows) {
-    for (const table of ['facts', 'machines', 'instances', 'batches'])
-      db.prepare(`DELETE FROM ${table} WHERE deployment = ?`).run(id);
-    db.prepare('DELETE FROM deployments WHERE id = ?').run(id);
-  }
+  for (const { id } of rows) removeRows(db, id);
   sweepArchives(db, name);
   return rows.map(({ uuid }) => uuid);
+}
+
+/** Removes all records of a deployment, whatever is left of it; to be called in a transaction. */
+export function removeRows(db: Database, id: number): void {
+  for (const table of ['facts', 'machines', 'instances', 'batches'])
+    db.prepare(`DELETE FROM ${table} WHERE deployment = ?`).run(id);
+  db.prepare('DELETE FROM deployments WHERE id = ?').run(id);
 }
 
 function refuseWhileLeft(db: Database, name: string, id: number): void {
@@ -56,7 +59,7 @@ function leftWords({ instances, batches, machines, scopes }: Left): string | nul
  * removed, and the next purge does it.
  */
 function sweepArchives(db: Database, name: string): void {
-  const others = db.prepare<[string]>('SELECT 1 FROM leases WHERE deployment <> ?');
+  const others = db.prepare<[string]>(`SELECT 1 FROM leases WHERE deployment <> ? AND operation <> 'move'`);
   if (others.get(name) !== undefined) return;
   db.exec(`
     DELETE FROM archives WHERE

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { readArchive, writeArchive } from './archive.ts';
 import { createCipher } from './cipher.ts';
 import { readHistory } from './history.ts';
+import { readPrintKey, removeImported } from './import-place.ts';
 import { dropLease, leaseReader } from './lease.ts';
 import { readLedger } from './ledger.ts';
 import type { HeldLock } from './lock.ts';
@@ -30,6 +31,7 @@ export async function openSqliteStore(
   const cipher = createCipher(root);
   const recorder = createRecorder(db, cipher, path);
   const held = new Map<string, HeldLock>();
+  const printKeys = new Map<string, Buffer | undefined>();
 
   /** Reads what is recorded, appends of this tick included. */
   function read<T>(work: () => T): Promise<T> {
@@ -44,6 +46,16 @@ export async function openSqliteStore(
       requireWritable();
       return explained(`write the state in "${path}"`, () => db.transaction(work).immediate());
     });
+  }
+
+  /** Undefined: it is the state's own. */
+  function printKey(uuid: string): Buffer | undefined {
+    if (!printKeys.has(uuid))
+      printKeys.set(
+        uuid,
+        explained(`read the state in "${path}"`, () => readPrintKey(db, cipher, uuid)),
+      );
+    return printKeys.get(uuid);
   }
 
   function requireWritable(): void {
@@ -93,9 +105,13 @@ export async function openSqliteStore(
         if (error !== undefined) throw error;
         return purgeDeployment(db, name);
       });
-      for (const uuid of uuids) removeLogs(root, { name, uuid });
+      for (const uuid of uuids) {
+        removeLogs(root, { name, uuid });
+        removeImported(root, uuid);
+      }
     },
-    fingerprint: (text) => cipher.fingerprint(text),
+    fingerprint: (text, deployment = null) =>
+      cipher.fingerprint(text, deployment === null ? undefined : printKey(deployment)),
     saveSources: (sources) => write(() => writeArchive(db, cipher, sources)),
     loadSources: (archive) => read(() => readArchive(db, cipher, archive)),
     async [Symbol.asyncDispose]() {

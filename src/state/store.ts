@@ -42,8 +42,11 @@ export interface Store extends AsyncDisposable {
    * `OperationError` while something of it is left at a provider.
    */
   purge(name: string): Promise<void>;
-  /** A digest under the state's key: the same for the same text, and nobody without the key can try texts out. */
-  fingerprint(text: string): string;
+  /**
+   * A digest under the state's key: the same for the same text, and nobody without the key can try texts out. For a
+   * deployment (by its uuid) that was imported it is under the key of where that came from; absent or null: for none.
+   */
+  fingerprint(text: string, deployment?: string | null): string;
   /** Keeps files and directories content-addressed; answers the archive's digest. */
   saveSources(sources: ReadonlyMap<string, SourceEntry>): Promise<string>;
   loadSources(archive: string): Promise<ReadonlyMap<string, SourceEntry>>;
@@ -55,7 +58,8 @@ export type Lock = AsyncDisposable;
 export interface Holder {
   /** `user@host`. */
   readonly owner: string;
-  readonly operation: OperationKind;
+  /** `move`: it was exported, and goes on in another state directory. */
+  readonly operation: OperationKind | 'export' | 'move';
 }
 
 export interface LockHolder {

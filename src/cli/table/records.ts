@@ -1,5 +1,13 @@
+import type { FlagSpec } from '../command-shape.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import { NAME } from './shared.ts';
+
+const PASSPHRASE_FILE: FlagSpec = {
+  name: 'passphrase-file',
+  value: 'FILE',
+  completes: 'files',
+  summary: 'where the passphrase is, on its first line; - is standard input',
+};
 
 /** What is recorded of deployments. */
 export const RECORD_COMMANDS: readonly CommandSpec[] = [
@@ -71,5 +79,40 @@ export const RECORD_COMMANDS: readonly CommandSpec[] = [
       ['plan events web-stack --follow --json', 'live, as JSON Lines'],
     ],
     load: async () => (await import('../commands/events.ts')).eventsCommand,
+  },
+  {
+    name: 'export',
+    summary: 'a deployment as one encrypted file, to go on elsewhere',
+    details: [
+      'Writes state, history, keys and plan of a deployment to a file that a passphrase opens: that of',
+      '--passphrase-file, of the environment variable PLAN_PASSPHRASE, or one that it asks for.',
+    ],
+    arguments: [{ name: 'FILE', required: true, many: false, completes: 'files' }],
+    flags: [
+      PASSPHRASE_FILE,
+      { name: 'move', summary: 'let it be changed here no longer, only where it is imported' },
+      { name: 'logs', summary: "the logs of its machines' scripts, too" },
+      { name: 'force', summary: 'write over a file that is there' },
+    ],
+    examples: [
+      ['plan export web.export -d web-stack --move', 'to go on elsewhere'],
+      ['plan export web.export --logs --passphrase-file pass.txt', 'as a backup'],
+    ],
+    load: async () => (await import('../commands/export.ts')).exportCommand,
+  },
+  {
+    name: 'import',
+    summary: 'go on with a deployment that was exported',
+    details: [
+      'Records the deployment of such a file in this state directory, all of it or nothing. Its plan stays',
+      'where it was, or comes into the state directory where nothing is there.',
+    ],
+    arguments: [{ name: 'FILE', required: true, many: false, completes: 'files' }],
+    flags: [PASSPHRASE_FILE],
+    examples: [
+      ['plan import web.export', 'into the state directory that is found from here'],
+      ['plan import web.export --passphrase-file -', 'the passphrase from a pipe'],
+    ],
+    load: async () => (await import('../commands/import.ts')).importCommand,
   },
 ];

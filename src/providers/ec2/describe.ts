@@ -86,7 +86,7 @@ function addressesOf({ privateIp, publicIp }: Ec2Instance): Addresses | null {
 function privateKeyOf({ keyName, tags }: Ec2Instance, stateDirectory: string): string {
   const { 'plan:deployment': deployment, 'plan:uuid': uuid } = tags;
   const isMade = deployment !== undefined && uuid !== undefined && keyName === madeName({ deployment, uuid });
-  if (isMade) return stateKeyPath(stateDirectory);
+  if (isMade) return stateKeyPath(stateDirectory, uuid);
   const [likeliest = '', ...others] = usualKeyPaths(keyName);
   return [likeliest, ...others].find((path) => existsSync(path)) ?? likeliest;
 }

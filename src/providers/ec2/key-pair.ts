@@ -32,7 +32,7 @@ export async function ensureMadeKeyPair(
   tags: Tags,
   cancel: Cancel,
 ): Promise<void> {
-  const { publicKey } = ensureStateKey(stateDirectory);
+  const { publicKey } = ensureStateKey(stateDirectory, tags.uuid);
   const digest = createHash('sha256').update(publicKey).digest('hex').slice(0, 16);
   const pair = { name: madeName(tags), publicKey, tags: { ...ec2Tags(tags), [KEY_TAG]: digest } };
   await repeatWhile(

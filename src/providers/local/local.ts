@@ -11,6 +11,8 @@ import { readOptions } from './options.ts';
 export interface LocalProviderOptions {
   /** Absolute path. */
   readonly stateDirectory: string;
+  /** What `prepare` answers: null unless the machines belong to another state directory than their deployment. */
+  readonly place?: string | null;
   /** The caller's environment: what scripts on machines get of it is `PATH` and what tells language, time zone and temporary directory. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Program of the host process. */
@@ -56,7 +58,7 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
       cancel.signal.throwIfAborted();
       ensureStateKey(stateDirectory);
       await client.ask({ kind: 'remaining' }, cancel);
-      return null;
+      return options.place ?? null;
     },
     async release(tags, cancel) {
       for (;;) {

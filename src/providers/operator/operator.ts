@@ -13,6 +13,8 @@ import type { DirectoryRecord } from './record.ts';
 export interface OperatorProviderOptions {
   /** Absolute path. */
   readonly stateDirectory: string;
+  /** What `prepare` answers: null unless the machines belong to another state directory than their deployment. */
+  readonly place?: string | null;
   readonly clock?: Pick<Clock, 'now'>;
 }
 
@@ -26,6 +28,7 @@ const ACCEPTED: PowerAnswer = { kind: 'accepted' };
  */
 export function createOperatorProvider({
   stateDirectory,
+  place = null,
   clock = systemClock,
 }: OperatorProviderOptions): Provider {
   const directories = openDirectories(stateDirectory);
@@ -78,7 +81,7 @@ export function createOperatorProvider({
     check: (previews) => Promise.resolve(previews.flatMap(problemsOf)),
     prepare(_tags, _requests, cancel) {
       cancel.signal.throwIfAborted();
-      return Promise.resolve(null);
+      return Promise.resolve(place);
     },
     async release(tags, { signal }) {
       signal.throwIfAborted();
