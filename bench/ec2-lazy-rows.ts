@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -17,6 +17,7 @@ export async function ec2LazyRows(): Promise<readonly Row[]> {
     for (const part of ['dist', 'schemas', 'package.json'])
       await cp(join(ROOT, part), join(bare, part), { recursive: true });
     await rm(join(bare, 'dist', EC2), { recursive: true });
+    await removeParts(join(bare, 'dist/cli'), `\n// src/${EC2}/`);
     await symlink(join(ROOT, 'node_modules'), join(bare, 'node_modules'));
     const state = ['--state-dir', join(directory, 'state')];
     const commands = [
@@ -59,6 +60,14 @@ export async function ec2LazyRows(): Promise<readonly Row[]> {
   } finally {
     await rm(directory, { recursive: true, force: true });
     await rm(bare, { recursive: true, force: true });
+  }
+}
+
+/** Removes the files of a program that hold this text. */
+async function removeParts(directory: string, text: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    if ((await readFile(path, 'utf8')).includes(text)) await rm(path);
   }
 }
 

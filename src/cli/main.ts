@@ -6,4 +6,8 @@ const io = processIo();
 process.on('uncaughtException', (error) => {
   io.exit(reportBug(error, io));
 });
-process.exitCode = await run(process.argv.slice(2), io);
+// Stands where nothing is left to wait for and the command has not ended, which is a bug.
+process.exitCode = 70;
+void run(process.argv.slice(2), io).then((exitCode) => {
+  process.exitCode = exitCode;
+});

@@ -15,15 +15,19 @@ function report(error: unknown): void {
   if (logged < MAX_LOGGED) process.stderr.write(text);
 }
 
-try {
-  const host = await startHost(stateDirectory);
-  // A thousand machines outlive one connection that went wrong in a way nobody thought of.
-  process.on('uncaughtException', report);
-  writeSync(STARTER, host === undefined ? 'busy\n' : 'ready\n');
-  closeSync(STARTER);
-  await host?.ended;
-  process.exit(0);
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+void serve();
+
+async function serve(): Promise<void> {
+  try {
+    const host = await startHost(stateDirectory);
+    // A thousand machines outlive one connection that went wrong in a way nobody thought of.
+    process.on('uncaughtException', report);
+    writeSync(STARTER, host === undefined ? 'busy\n' : 'ready\n');
+    closeSync(STARTER);
+    await host?.ended;
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
 }
