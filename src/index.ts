@@ -12,6 +12,7 @@ export type { FleetEvent, FleetOptions, FleetResult } from './api/fleet-work.ts'
 export type { MachineOutcome, MachineResult } from './api/fleet-work.ts';
 export type { Difference, Forecast } from './api/forecast.ts';
 export type { GcProblem, GcRequest, GcSurvey, Orphan } from './api/gc.ts';
+export type { Forward, ForwardOptions, ForwardTarget } from './api/forward.ts';
 export type { InputOptions, Inputs } from './api/given-inputs.ts';
 export type { ImportOptions, ImportSummary } from './api/import.ts';
 export type { LogFile, LogOptions, LogPiece, LogSelection } from './api/logs.ts';
@@ -36,6 +37,8 @@ export type { SelectableMachine, Selector, SelectorWords } from './api/select.ts
 export { select } from './api/select.ts';
 export type { Environment, StateSettings } from './api/session.ts';
 export type { AppearOptions, State } from './api/state.ts';
+export type { Shell, ShellEnd, ShellOptions, ShellTerminal } from './api/shell.ts';
+export type { SshCommand, SshCommandOptions, SshConfig, SshHost, SshOptions } from './api/ssh.ts';
 export type { StatusOptions } from './api/status.ts';
 export type { LockHolder, UnlockOptions } from './api/unlock.ts';
 export type { Validation } from './api/validate.ts';

@@ -43,6 +43,22 @@ export function createDeployment(session: Session, work: Work, name: string): De
       const { iterateMachines } = await import('./machines.ts');
       yield* iterateMachines(session, name, selector, { ...options, signal: work.signal(options) });
     },
+    async shell(machine, options = {}) {
+      const { beginShell } = await import('./shell.ts');
+      return await beginShell(session, name, machine, { ...options, signal: work.signal(options) });
+    },
+    async sshCommand(machine, options = {}) {
+      const { composeSshCommand } = await import('./ssh.ts');
+      return await composeSshCommand(session, name, machine, { ...options, signal: work.signal(options) });
+    },
+    async sshConfig(selector = '*') {
+      const { composeSshConfig } = await import('./ssh.ts');
+      return await composeSshConfig(session, name, selector);
+    },
+    async forward(machine, target, options = {}) {
+      const { beginForward } = await import('./forward.ts');
+      return await beginForward(session, name, machine, target, { ...options, signal: work.signal(options) });
+    },
     exec: (selector, command, options = {}) =>
       work.start(async (tools) => {
         const { performExec } = await import('./perform-exec.ts');

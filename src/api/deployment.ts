@@ -7,6 +7,7 @@ import type { Cancelled } from './cancel.ts';
 import type { EventsOptions } from './events.ts';
 import type { ExportOptions, ExportSummary } from './export.ts';
 import type { FleetEvent, FleetResult } from './fleet-work.ts';
+import type { Forward, ForwardOptions, ForwardTarget } from './forward.ts';
 import type { InputOptions } from './given-inputs.ts';
 import type { LogFile, LogOptions, LogPiece, LogSelection } from './logs.ts';
 import type { Finding } from './look.ts';
@@ -20,6 +21,8 @@ import type { ExecEnd, FleetCommand, FleetExecOptions } from './perform-exec.ts'
 import type { ScaleChange, ScaleOptions } from './perform-scale.ts';
 import type { ReplaceOptions, StopOptions, TendOptions, TendResult } from './perform-tend.ts';
 import type { Selector } from './select.ts';
+import type { Shell, ShellOptions } from './shell.ts';
+import type { SshCommand, SshCommandOptions, SshConfig } from './ssh.ts';
 import type { StatusOptions } from './status.ts';
 import type { WaitOptions, WaitResult } from './wait.ts';
 
@@ -45,6 +48,14 @@ export interface Deployment {
   logs(machine: string, options?: LogOptions): AsyncIterable<LogPiece>;
   /** The machines that are selected and running, in the order of the plan, to work on. Default: all that are running. */
   machines(selector?: Selector, options?: MachinesOptions): AsyncIterable<RunningMachine>;
+  /** Begins a command, or the login shell, on a machine, to talk to: in a terminal, or with its outputs apart. */
+  shell(machine: string, options?: ShellOptions): Promise<Shell>;
+  /** The command of OpenSSH's client that does the same for people. Writes the file of host keys that it names. */
+  sshCommand(machine: string, options?: SshCommandOptions): Promise<SshCommand>;
+  /** A configuration for OpenSSH's client, and for what is made of it. Default: all machines. */
+  sshConfig(selector?: Selector): Promise<SshConfig>;
+  /** Listens on this computer for a TCP port as seen from a machine, until it is disposed of or the signal aborts. */
+  forward(machine: string, target: ForwardTarget, options?: ForwardOptions): Promise<Forward>;
   /**
    * Runs a command on machines side by side, in the home of the user who runs it, and logs what it prints. One that is
    * out of time or cancelled is ended on the machine, with its process group. Resolves whatever the machines answer.

@@ -32,7 +32,7 @@ export interface Forward extends AsyncDisposable {
 
 /** Listens, once the machine was reached. Rejects as `Fleet.use` does, or with an `OperationError` if nobody can listen there. */
 export async function forwardTo(
-  fleet: Fleet,
+  fleet: Pick<Fleet, 'use'>,
   machine: Machine,
   { host = '127.0.0.1', port = 0, to }: ForwardRequest,
   { signal, onError }: ForwardOptions,
@@ -93,7 +93,21 @@ async function listen(server: ReturnType<typeof createServer>, host: string, por
     server.listen(port, host);
     await listening;
   } catch (error) {
-    throw new OperationError(`Cannot listen on "${host}:${port}": ${messageOf(error)}`);
+    const [why, hint] = listenWords(error);
+    throw new OperationError(`Cannot listen on "${host}:${port}": ${why}`, hint);
+  }
+}
+
+function listenWords(error: unknown): readonly [why: string, hint?: string] {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return ['the port is in use', 'Choose another one: 0 is any that is free.'];
+    case 'EACCES':
+      return ['only root may listen there', 'Choose a port from 1024 on: 0 is any that is free.'];
+    case 'EADDRNOTAVAIL':
+      return ['this computer has no such address'];
+    default:
+      return [messageOf(error)];
   }
 }
 

@@ -1,0 +1,16 @@
+import { UsageError } from '../errors.ts';
+import type { Machine } from '../machine.ts';
+import type { DeploymentState } from '../state/deployment-state.ts';
+import { select } from './select.ts';
+
+/** The machine that a term means. Throws `UsageError` unless it is exactly one. */
+export function oneMachine(state: DeploymentState, term: string): Machine {
+  const names = select(term, state);
+  const machine = names.length === 1 ? state.machines.get(names[0] ?? '') : undefined;
+  if (machine === undefined)
+    throw new UsageError(
+      `Cannot choose a machine: "${term}" means ${names.map((name) => `"${name}"`).join(', ')}`,
+      'Name one of them.',
+    );
+  return machine;
+}
