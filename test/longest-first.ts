@@ -20,6 +20,7 @@ const LONGEST = [
   'scenarios/hosts-adversity',
   'engine/ec2-crash',
   'cli/race',
+  'cli/copy-process',
   'cli/process',
   'connection/reattach',
   'connection/secrecy',
