@@ -46,11 +46,7 @@ function parseWords(
   for (const flag of globalFlags) if (!['help', 'version'].includes(flag.name)) addFlag(program, flag);
   for (const spec of commands) {
     const parser = quietParser(spec.name, () => (helped = spec)).allowExcessArguments(false);
-    for (const { name, required, many } of spec.arguments) {
-      const shown = many ? `${name}...` : name;
-      parser.argument(required ? `<${shown}>` : `[${shown}]`);
-    }
-    for (const flag of spec.flags) addFlag(parser, flag);
+    if (argv.includes(spec.name)) addWords(parser, spec);
     parser.action(() => {
       invocation = {
         kind: 'command',
@@ -84,6 +80,15 @@ function quietParser(name: string, onHelp: () => void): Parser {
     return '';
   };
   return parser;
+}
+
+/** What may follow the name of a command; of the others only names are known. */
+function addWords(parser: Parser, spec: CommandSpec): void {
+  for (const { name, required, many } of spec.arguments) {
+    const shown = many ? `${name}...` : name;
+    parser.argument(required ? `<${shown}>` : `[${shown}]`);
+  }
+  for (const flag of spec.flags) addFlag(parser, flag);
 }
 
 function addFlag(parser: Parser, flag: FlagSpec): void {
