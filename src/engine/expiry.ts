@@ -30,6 +30,8 @@ export async function extend(
   await using lock = await wiring.store.lock(deployment, holder, { timeout: wiring.lockTimeout, signal });
   const state = await wiring.store.load(deployment);
   if (state === null) throw new UsageError(`There is no deployment "${deployment}"`);
+  if (!isLive(state))
+    throw new UsageError(`Cannot extend "${deployment}": it has no machines`, 'Use up --ttl instead.');
   const expiresAt = extended(state, extension, wiring.clock.now());
   const start = { kind: 'extend', state, plan, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, async (running) => {

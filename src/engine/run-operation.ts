@@ -11,6 +11,7 @@ import { createJournal } from './journal.ts';
 import type { OperationResult, Wiring } from './operation.ts';
 import { createContexts } from './contexts.ts';
 import { createDesired } from './desired.ts';
+import { refuseOver } from './expiry-time.ts';
 import { createHealer } from './heal.ts';
 import type { RevisionBook } from './revision-book.ts';
 import { createRevisionBook } from './revision-book.ts';
@@ -60,7 +61,8 @@ export interface OperationStart {
 
 /**
  * Records the start of an operation, does its work, and records how it ended: as interrupted when the signal aborted,
- * as failed when `work` rejects. `work` answers whether the goal is met and whether anything was done for it.
+ * as failed when `work` rejects. `work` answers whether the goal is met and whether anything was done for it. Rejects
+ * with `UsageError` when the time of the deployment is over and machines would only end again.
  */
 export async function runOperation(
   wiring: Wiring,
@@ -77,6 +79,7 @@ export async function runOperation(
   work: (running: Running) => Promise<{ readonly succeeded: boolean; readonly worked: boolean }>,
 ): Promise<OperationResult> {
   setMaxListeners(0, signal);
+  refuseOver(kind, state, wiring.clock.now());
   const read = readOnce(readPlan);
   const retired = skipTeardown ? new Map<string, Plan>() : await retiredPlans(state, plan, read);
   const older = await olderPlans(state, plan, read);

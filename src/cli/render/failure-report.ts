@@ -60,7 +60,7 @@ const WHAT: Readonly<Record<OperationKind, (name: string) => string>> = {
   reboot: (name) => `Cannot reboot machines of "${name}"`,
   replace: (name) => `Cannot replace machines of "${name}"`,
   scale: (name) => `Cannot scale "${name}"`,
-  extend: (name) => `Cannot set the end of "${name}"`,
+  extend: (name) => `Cannot tell all machines of "${name}" when they end`,
 };
 
 /** The command that goes on with what is recorded. */
@@ -91,8 +91,9 @@ export interface FailedMachine {
   readonly failure: Failure;
 }
 
-/** In level order; of a `down` only what failed on the way down. */
+/** In level order; of a `down` only what failed on the way down, and of an `extend`, which touches none, nothing. */
 export function failedMachines(kind: OperationKind, state: DeploymentState): readonly FailedMachine[] {
+  if (kind === 'extend') return [];
   const order = new Map((state.plan?.levels ?? []).map(({ name }, i) => [name, i]));
   const placeOf = ({ level }: Machine): number => order.get(level) ?? order.size;
   return [...state.machines.values()]
