@@ -87,13 +87,13 @@ interface Run {
 async function inputFor(
   machines: readonly Machine[],
   { stdin }: ExecRequest,
-  { parallelism, maxUnavailable, signal }: ExecOptions,
+  { parallelism, maxUnavailable }: ExecOptions,
 ): Promise<SharedInput | undefined> {
   if (stdin === undefined) return undefined;
   const areAllAtOnce =
     machines.length === 1 || (machines.length <= parallelism && maxUnavailable === undefined);
   const names = machines.map(({ name }) => name);
-  return areAllAtOnce ? shareLive(stdin, names) : await shareKept(stdin, { signal });
+  return areAllAtOnce ? shareLive(stdin, names) : await shareKept(stdin);
 }
 
 async function runOn(run: Run, connection: Connection, cancel: Cancel): Promise<ExecEnd> {

@@ -1,10 +1,10 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { PassThrough, Readable } from 'node:stream';
+
+/** Bytes that are read at once of what is kept. */
+const PIECE = 64 * 1024;
 
 /** One input for many machines, each of which gets all of it. */
 export interface SharedInput extends AsyncDisposable {
@@ -68,19 +68,85 @@ export function shareLive(source: Readable, machines: readonly string[]): Shared
   };
 }
 
-/** Keeps all of the source in a temporary file, for machines of which some begin when others have ended. */
-export async function shareKept(
-  source: Readable,
-  { signal }: { readonly signal: AbortSignal },
-): Promise<SharedInput> {
+/**
+ * Keeps what comes in a temporary file, for machines of which some begin when others have ended. Those that read are
+ * given what is there and wait for more, so that a source that never ends keeps nobody from beginning.
+ */
+export async function shareKept(source: Readable): Promise<SharedInput> {
   const directory = await mkdtemp(join(tmpdir(), 'plan-input-'));
   const path = join(directory, 'input');
-  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
-  try {
-    await pipeline(source, createWriteStream(path, { mode: 0o600 }), { signal });
-  } catch (error) {
-    await remove();
-    throw error;
+  const file = await open(path, 'wx+', 0o600);
+  const readers = new Map<string, Readable>();
+  const kept: { size: number; end: 'open' | 'ended' | 'over' | { readonly error: Error } } = {
+    size: 0,
+    end: 'open',
+  };
+  let writing = Promise.resolve();
+  let waiting: (() => void)[] = [];
+
+  function wake(): void {
+    const woken = waiting;
+    waiting = [];
+    for (const one of woken) one();
   }
-  return { of: () => createReadStream(path), drop: () => undefined, [Symbol.asyncDispose]: remove };
+  function end(how: typeof kept.end): void {
+    if (kept.end === 'open') kept.end = how;
+    wake();
+  }
+  async function keep(bytes: Buffer): Promise<void> {
+    try {
+      await file.appendFile(bytes);
+      kept.size += bytes.length;
+      wake();
+      if (kept.end === 'open') source.resume();
+    } catch (error) {
+      end({ error: error as Error });
+    }
+  }
+  function onData(chunk: Buffer | string): void {
+    source.pause();
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    writing = writing.then(() => keep(bytes));
+  }
+  function onEnd(): void {
+    writing = writing.then(() => end('ended'));
+  }
+  function onError(error: Error): void {
+    end({ error });
+  }
+
+  async function* read(): AsyncGenerator<Buffer, void, undefined> {
+    for (let position = 0; kept.end !== 'over';) {
+      if (position < kept.size) {
+        const bytes = Buffer.alloc(Math.min(kept.size - position, PIECE));
+        const { bytesRead } = await file.read(bytes, 0, bytes.length, position);
+        position += bytesRead;
+        yield bytes.subarray(0, bytesRead);
+      } else if (kept.end === 'ended') return;
+      else if (kept.end !== 'open') throw kept.end.error;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+    }
+  }
+
+  source.on('end', onEnd).on('error', onError).on('data', onData);
+  return {
+    of(machine) {
+      const reader = Readable.from(read(), { objectMode: false });
+      reader.on('error', () => undefined);
+      readers.set(machine, reader);
+      return reader;
+    },
+    drop(machine) {
+      readers.get(machine)?.destroy();
+    },
+    async [Symbol.asyncDispose]() {
+      source.off('data', onData).off('end', onEnd).off('error', onError).pause();
+      kept.end = 'over';
+      for (const reader of readers.values()) reader.destroy();
+      wake();
+      await writing;
+      await file.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
 }
