@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Field } from './field.ts';
+import { isInstalled } from './installed.ts';
 import type { Peer } from './peer.ts';
 import { measureWhole } from './whole.ts';
 
@@ -30,10 +30,6 @@ export function ansible(field: Field): Peer {
       }
     },
   };
-}
-
-function isInstalled(name: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)));
 }
 
 function configuration({ port }: Field, cwd: string): string {
