@@ -39,7 +39,7 @@ export async function scaleTarget(
     const state = { ...live.state, overrides };
     refuseScale(plan, state, {
       forceProtected: options.forceProtected,
-      fingerprint: (text) => store.fingerprint(text),
+      fingerprint: (text) => store.fingerprint(text, live.state.uuid),
     });
     return { live, changes, forecast: await foretell(store, { plan, state, inputs }), options };
   });
