@@ -80,7 +80,12 @@ export async function composeSshCommand(
   const words = sshWords(sshOptions(machine.name, access, files), { more, line });
   const { privateKey, moreKeys = [], agent } = access;
   const asksPassword = privateKey === null && moreKeys.length === 0 && agent === undefined;
-  return { kind: 'ssh', words, line: words.map(shellWord).join(' '), asksPassword };
+  return { kind: 'ssh', words, line: words.map(wordOfLine).join(' '), asksPassword };
+}
+
+/** None but the first could be taken for an assignment. */
+function wordOfLine(word: string): string {
+  return /^-?[\w./:@%+,=-]+$/.test(word) ? word : shellWord(word);
 }
 
 /** Writes down how OpenSSH's client reaches the selected machines. Rejects with `UsageError`. */

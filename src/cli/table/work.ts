@@ -57,4 +57,63 @@ export const WORK_COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import('../commands/copy.ts')).copyCommand,
   },
+  {
+    name: 'ssh',
+    summary: 'a terminal on a machine, or one command',
+    details: [
+      "Opens a shell, or runs words as they are, through the system's ssh; by a connection of its own",
+      'where there is no ssh, and to machines that ssh does not reach. ~. on a line of its own leaves.',
+      'Exits as the command does, and with 255 when there is no connection.',
+    ],
+    arguments: [{ name: 'MACHINE', required: true, many: false, completes: 'machines' }],
+    rest: { name: 'COMMAND…', required: false },
+    flags: [
+      { name: 'user', value: 'USER', summary: 'who runs it (default: the login user)' },
+      { name: 'terminal', short: 't', summary: 'in a terminal, whatever stdin and stdout are' },
+      { name: 'no-terminal', short: 'T', summary: 'in none' },
+      { name: 'print', summary: 'print the ssh command, and run nothing' },
+      { name: 'own-connection', summary: "not through the system's ssh" },
+      ...INPUTS,
+    ],
+    examples: [
+      ['plan ssh web-0', 'a shell'],
+      ['plan ssh db-0 --user postgres -- psql shop', 'a command'],
+    ],
+    load: async () => (await import('../commands/ssh.ts')).sshCommand,
+  },
+  {
+    name: 'ssh-config',
+    summary: 'a configuration for ssh, scp, rsync and Ansible',
+    details: [
+      'Prints a Host for each machine (default: all), with the recorded host keys and nothing of ~/.ssh.',
+    ],
+    arguments: [SELECTOR],
+    flags: SELECTION,
+    examples: [
+      ['plan ssh-config >cluster.ssh', 'then: ssh -F cluster.ssh web-0'],
+      ['scp -F <(plan ssh-config web) web-0:/etc/hosts .', 'without a file'],
+    ],
+    load: async () => (await import('../commands/ssh-config.ts')).sshConfigCommand,
+  },
+  {
+    name: 'forward',
+    summary: 'ports of a machine on this computer',
+    details: [
+      'Listens on 127.0.0.1 until Ctrl-C. LOCAL is PORT where it is not given, and 0 is any that is free;',
+      'ADDRESS:LOCAL:PORT listens elsewhere.',
+    ],
+    arguments: [
+      { name: 'MACHINE', required: true, many: false, completes: 'machines' },
+      { name: '[LOCAL:]PORT', required: true, many: true, completes: 'nothing' },
+    ],
+    flags: [
+      { name: 'host', value: 'HOST', summary: 'the ports of this host, as the machine reaches it' },
+      ...INPUTS,
+    ],
+    examples: [
+      ['plan forward web-0 8080:80 5432', 'web-0:80 as 127.0.0.1:8080, and its port 5432'],
+      ['plan forward app-0 5432 --host db.internal', 'what only the machine can reach'],
+    ],
+    load: async () => (await import('../commands/forward.ts')).forwardCommand,
+  },
 ];

@@ -99,16 +99,11 @@ async function listen(server: ReturnType<typeof createServer>, host: string, por
 }
 
 function listenWords(error: unknown): readonly [why: string, hint?: string] {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'EADDRINUSE':
-      return ['the port is in use', 'Choose another one: 0 is any that is free.'];
-    case 'EACCES':
-      return ['only root may listen there', 'Choose a port from 1024 on: 0 is any that is free.'];
-    case 'EADDRNOTAVAIL':
-      return ['this computer has no such address'];
-    default:
-      return [messageOf(error)];
-  }
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') return ['the port is in use', 'Choose another one: 0 is any that is free.'];
+  if (code === 'EACCES')
+    return ['only root may listen there', 'Choose a port from 1024 on: 0 is any that is free.'];
+  return [code === 'EADDRNOTAVAIL' ? 'this computer has no such address' : messageOf(error)];
 }
 
 /** Each end of either is passed on alone; resolves when both are over, rejects when the stream breaks. */
