@@ -1,7 +1,7 @@
 import { encode, quote } from './shell-text.ts';
 import type { ShellText } from './shell-text.ts';
 import { octal } from './upload.ts';
-import { collected, openEntry } from './tree-pack.ts';
+import { collected, opened } from './tree-pack.ts';
 import type { Tree, TreeEntry } from './tree-survey.ts';
 
 /** Entries whose commands go together. */
@@ -19,9 +19,8 @@ export async function* spellTree(
 
   async function* pieces(): AsyncGenerator<Buffer> {
     let commands: ShellText[] = [];
-    for (const entry of entries) {
+    for await (const [entry, file] of opened(entries)) {
       if (entry.kind === 'file') {
-        await using file = await openEntry(entry);
         if (file === undefined) continue;
         const words = [placeOf(entry), String(file.size), octal(file.mode), stampOf(file.modified)];
         yield chunk([...commands, `f ${words.join(' ')}`]);

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { ConnectionError } from './connection.ts';
 import { encode } from './shell-text.ts';
+import { ahead, SMALL } from './tree-ahead.ts';
 import { BLOCK, encodeHeader, padding } from './tree-header.ts';
 import { copyError, isGone, secondsOf, shownPath } from './tree-survey.ts';
 import type { Tree, TreeEntry } from './tree-survey.ts';
@@ -22,7 +23,7 @@ export async function* packTree(
 ): AsyncGenerator<Buffer> {
   const whole = { type: '0', name: 'whole', target: '', mode: 0o600, size: 0, modified: 0 };
   async function* pieces(): AsyncGenerator<Buffer> {
-    for (const entry of entries) yield* packEntry(entry, onBytes);
+    for await (const [entry, file] of opened(entries)) yield* packEntry(entry, file, onBytes);
     yield encodeHeader(whole);
     yield Buffer.alloc(2 * BLOCK);
   }
@@ -44,7 +45,11 @@ export async function* collected(pieces: AsyncIterable<Buffer>): AsyncGenerator<
   if (size > 0) yield Buffer.concat(small);
 }
 
-async function* packEntry(entry: TreeEntry, onBytes: (count: number) => void): AsyncGenerator<Buffer> {
+async function* packEntry(
+  entry: TreeEntry,
+  file: OpenedEntry | undefined,
+  onBytes: (count: number) => void,
+): AsyncGenerator<Buffer> {
   const { kind, name, target, modified } = entry;
   const path = name === '' ? 'tree' : `tree/${name}`;
   const header = { type: TYPES[kind], name: path, target, mode: entry.mode, size: 0, modified };
@@ -55,14 +60,55 @@ async function* packEntry(entry: TreeEntry, onBytes: (count: number) => void): A
       name: `${path}/`,
       mode: name === '' ? entry.mode | 0o700 : entry.mode,
     });
-  else {
-    await using file = await openEntry(entry);
-    if (file === undefined) return;
+  else if (file !== undefined) {
     const { mode, size } = file;
     yield encodeHeader({ ...header, mode, size, modified: file.modified });
     yield* file.content(onBytes);
     yield padding(size);
   }
+}
+
+/** The entries, each file opened; undefined: it is gone. Those that are not small are open while it is their turn. */
+export async function* opened(
+  entries: readonly TreeEntry[],
+): AsyncGenerator<readonly [TreeEntry, OpenedEntry | undefined]> {
+  const isFile = ({ kind }: TreeEntry): boolean => kind === 'file';
+  const small = ahead(entries, (entry) => isFile(entry) && entry.size <= SMALL, readEntry);
+  for await (const [entry, read] of small) {
+    if (read?.kind === 'read') yield [entry, read.file];
+    else if (read?.kind === 'gone' || !isFile(entry)) yield [entry, undefined];
+    else {
+      await using file = await openEntry(entry);
+      yield [entry, file];
+    }
+  }
+}
+
+type Read =
+  | { readonly kind: 'read'; readonly file: OpenedEntry }
+  | { readonly kind: 'gone' }
+  /** It is not small any more. */
+  | { readonly kind: 'grown' };
+
+/** A small file as it is, closed again. */
+async function readEntry(entry: TreeEntry): Promise<Read> {
+  await using file = await openEntry(entry);
+  if (file === undefined) return { kind: 'gone' };
+  if (file.size > SMALL) return { kind: 'grown' };
+  const pieces: Buffer[] = [];
+  for await (const piece of file.content(() => undefined)) pieces.push(piece);
+  const bytes = Buffer.concat(pieces);
+  return {
+    kind: 'read',
+    file: {
+      ...file,
+      async *content(onBytes) {
+        if (bytes.length > 0) onBytes(bytes.length);
+        yield await Promise.resolve(bytes);
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    },
+  };
 }
 
 /** A file of a tree as it is found when its turn comes. */
@@ -75,7 +121,7 @@ export interface OpenedEntry extends AsyncDisposable {
 }
 
 /** Opens a file of a tree; undefined: it is gone, and was not the top. */
-export async function openEntry({ name, path }: TreeEntry): Promise<OpenedEntry | undefined> {
+async function openEntry({ name, path }: TreeEntry): Promise<OpenedEntry | undefined> {
   let file: FileHandle;
   try {
     // Opening what became a named pipe meanwhile waits for nobody.

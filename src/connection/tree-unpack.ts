@@ -2,6 +2,7 @@ import { chmod, link, mkdir, open, symlink, utimes } from 'node:fs/promises';
 import { ConnectionError } from './connection.ts';
 import { encode, utf8 } from './shell-text.ts';
 import type { ShellText } from './shell-text.ts';
+import { createCrowd, SMALL } from './tree-ahead.ts';
 import { entriesOf, oddEntry } from './tree-entries.ts';
 import type { TreeFormat } from './tree-entries.ts';
 import type { TreeHeader } from './tree-header.ts';
@@ -31,19 +32,27 @@ export async function unpackTree(
   const entries = entriesOf(reader, format);
   const directories = new Map<ShellText, TreeHeader>();
   const files = new Set<ShellText>();
+  const small = createCrowd();
   const below = (name: ShellText): Buffer => encode(name === '' ? utf8(top) : `${utf8(top)}/${name}`);
   let count = 0;
 
-  for (;;) {
-    const header = await entries.next();
-    if (header === undefined) break;
-    const name = kind === 'file' ? '' : safeName(header.name);
-    if (kind === 'file' && (count > 0 || header.type !== '0'))
-      throw oddEntry(header.name, 'it is not one file');
-    if (name !== '' && !directories.has(parentOf(name)))
-      throw oddEntry(header.name, 'its directory was not sent');
-    count += 1;
-    await orRefuse(name, () => place(header, name, below(name)));
+  try {
+    for (;;) {
+      const header = await entries.next();
+      if (header === undefined) break;
+      const name = kind === 'file' ? '' : safeName(header.name);
+      if (kind === 'file' && (count > 0 || header.type !== '0'))
+        throw oddEntry(header.name, 'it is not one file');
+      if (name !== '' && !directories.has(parentOf(name)))
+        throw oddEntry(header.name, 'its directory was not sent');
+      count += 1;
+      await orRefuse(name, () => place(header, name, below(name)));
+    }
+    await small.done();
+  } catch (error) {
+    // Nobody may write any more where others remove.
+    await small.done().catch(() => undefined);
+    throw error;
   }
   await reader.rest();
   if (count === 0) throw new ConnectionError('failed', 'Cannot copy: the machine sent nothing');
@@ -76,12 +85,18 @@ export async function unpackTree(
         const first = safeName(target);
         if (!files.has(first))
           throw oddEntry(header.name, 'the file that it is another name of was not sent');
+        await small.done();
         await link(below(first), at);
         files.add(name);
         return;
       }
       case '0':
-        await write(header, at);
+        if (header.size > SMALL) await write(header, at, reader.pieces(header.size));
+        else {
+          const bytes = await reader.take(header.size);
+          await small.add(() => orRefuse(name, () => write(header, at, [bytes])));
+        }
+        await entries.afterContent(header.size);
         files.add(name);
         return;
       default:
@@ -89,10 +104,14 @@ export async function unpackTree(
     }
   }
 
-  async function write({ size, modified, mode }: TreeHeader, at: Buffer): Promise<void> {
+  async function write(
+    { modified, mode }: TreeHeader,
+    at: Buffer,
+    pieces: AsyncIterable<Buffer> | readonly Buffer[],
+  ): Promise<void> {
     const file = await open(at, 'wx', 0o600);
     try {
-      for await (const piece of reader.pieces(size)) {
+      for await (const piece of pieces) {
         await file.writeFile(piece);
         onBytes(piece.length);
       }
@@ -101,7 +120,6 @@ export async function unpackTree(
     } finally {
       await file.close();
     }
-    await entries.afterContent(size);
   }
 }
 
