@@ -5,6 +5,7 @@ const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 
 /** The plan command in a process of its own. */
 export interface Program {
+  readonly pid: number;
   readonly stderr: () => string;
   readonly stdout: () => string;
   kill(signal: NodeJS.Signals): void;
@@ -13,12 +14,21 @@ export interface Program {
   says(text: string): Promise<void>;
 }
 
-export function startProgram(cwd: string, argv: readonly string[]): Program {
-  const child = spawn(process.execPath, [MAIN, ...argv], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+export function startProgram(
+  cwd: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Program {
+  const child = spawn(process.execPath, [MAIN, ...argv], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (chunk: string) => (out[name] += chunk));
   return {
+    pid: child.pid ?? 0,
     stdout: () => out.stdout,
     stderr: () => out.stderr,
     kill: (signal) => child.kill(signal),

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { FORCE_PROTECTED, INPUTS, NAME, PLAN, SELECTION } from './shared.ts';
+import { FORCE_PROTECTED, INPUTS, NAME, PLAN, SELECTION, SELECTOR } from './shared.ts';
 
 /** Deployments: what brings them up, heals them and takes them down. */
 export const LIFECYCLE_COMMANDS: readonly CommandSpec[] = [
@@ -24,6 +24,8 @@ export const LIFECYCLE_COMMANDS: readonly CommandSpec[] = [
         choices: ['keep', 'down'],
         summary: 'keep what is there (the default), or take it down unasked',
       },
+      { name: 'no-wait', summary: 'only ask for the machines of the first level that is not ready' },
+      { name: 'detach', summary: 'go on in the background; "plan attach" follows it' },
     ],
     examples: [
       ['plan up plans/quickstart.yml', 'bring it up'],
@@ -107,5 +109,61 @@ export const LIFECYCLE_COMMANDS: readonly CommandSpec[] = [
     flags: [...INPUTS],
     examples: [['plan verify web-stack', 'every machine of a deployment']],
     load: async () => (await import('../commands/verify.ts')).verifyCommand,
+  },
+  {
+    name: 'wait',
+    summary: 'until machines are ready, stopped or terminated',
+    details: [
+      'Waits until the selected machines, or without a selector the deployment and its operation, are',
+      'there; --for failed: until one of them has failed. Reads what is recorded and nothing else. Exit',
+      'code 0, or 1 when time ran out or no operation is under way that could bring it about. With a',
+      '--timeout, a deployment that -d names need not be recorded yet.',
+    ],
+    arguments: [SELECTOR],
+    flags: [
+      {
+        name: 'for',
+        value: 'WHAT',
+        choices: ['ready', 'stopped', 'terminated', 'failed'],
+        summary: 'one of ready, stopped, terminated, failed',
+      },
+      { name: 'timeout', value: 'DURATION', summary: 'how long at most (default: as long as it can come)' },
+      ...SELECTION,
+    ],
+    examples: [
+      ['plan wait --for ready --timeout 10m -d web-stack', 'the whole deployment'],
+      ['plan wait web @data --for ready', 'a service and a level'],
+    ],
+    load: async () => (await import('../commands/wait.ts')).waitCommand,
+  },
+  {
+    name: 'attach',
+    summary: 'follow the operation under way to its end',
+    details: [
+      'Shows what another process does with a deployment, or how the last operation ended. Ctrl-C ends the',
+      'view and nothing else. Exit code 0 if the operation succeeds, else 1.',
+    ],
+    arguments: [NAME],
+    flags: [],
+    examples: [
+      ['plan attach', 'the only deployment that is not terminated'],
+      ['plan attach web-stack --json', 'as JSON Lines'],
+    ],
+    load: async () => (await import('../commands/attach.ts')).attachCommand,
+  },
+  {
+    name: 'cancel',
+    summary: 'interrupt the operation under way',
+    details: [
+      'Asks the process of this host that is at work on a deployment to end, and waits until it has. What',
+      'was done so far is recorded, and "plan up" goes on from there.',
+    ],
+    arguments: [NAME],
+    flags: [],
+    examples: [
+      ['plan cancel web-stack', 'such as one of up --detach'],
+      ['plan cancel web-stack && plan down web-stack', 'and take it down'],
+    ],
+    load: async () => (await import('../commands/cancel.ts')).cancelCommand,
   },
 ];

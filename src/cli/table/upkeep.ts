@@ -63,6 +63,16 @@ export const UPKEEP_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/help.ts')).helpCommand,
   },
   {
+    name: '__background',
+    summary: 'what up --detach leaves to a process of its own',
+    details: [],
+    arguments: [NAME],
+    flags: [],
+    examples: [],
+    hidden: true,
+    load: async () => (await import('../commands/background.ts')).backgroundCommand,
+  },
+  {
     name: '__complete',
     summary: 'candidates for the last word',
     details: [],
