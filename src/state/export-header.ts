@@ -15,9 +15,9 @@ const MAGIC = 'launch-plan export';
 const KEY_BYTES = 32;
 const SALT_BYTES = 32;
 /** 128 MB and about half a second for each passphrase that somebody tries. */
-const COST = { N: 2 ** 17, r: 8, p: 1 } as const;
-/** What a file may ask for: 1 GB. */
-const MOST_COST = 2 ** 20;
+const USUAL_COST = 2 ** 17;
+/** What a file may ask for: at most 1 GB. */
+const COSTS = { least: 2 ** 10, most: 2 ** 20 } as const;
 
 interface Header {
   readonly format: typeof EXPORT_FORMAT;
@@ -40,9 +40,10 @@ export interface SealKeys {
 /** A header as it is written, three lines: what this is, how its key is found, and digests of that without and with the key. */
 export async function newHeader(
   passphrase: string,
+  cost = USUAL_COST,
 ): Promise<{ readonly text: string; readonly keys: SealKeys }> {
   const salt = randomBytes(SALT_BYTES).toString('base64');
-  const header: Header = { format: EXPORT_FORMAT, cipher: CIPHER, kdf: 'scrypt', ...COST, salt };
+  const header: Header = { format: EXPORT_FORMAT, cipher: CIPHER, kdf: 'scrypt', N: cost, r: 8, p: 1, salt };
   const open = `${MAGIC}\n${JSON.stringify(header)}\n`;
   const { key, proof } = await keysOf(passphrase, header);
   return {
@@ -108,7 +109,11 @@ function parsed(text: string): { readonly [Key in keyof Header]?: unknown } | un
 function isKnown(header: { readonly [Key in keyof Header]?: unknown }): header is Header {
   const { format, cipher, kdf, N, r, p, salt } = header;
   const isCost =
-    typeof N === 'number' && Number.isInteger(N) && N >= COST.N && N <= MOST_COST && (N & (N - 1)) === 0;
+    typeof N === 'number' &&
+    Number.isInteger(N) &&
+    N >= COSTS.least &&
+    N <= COSTS.most &&
+    (N & (N - 1)) === 0;
   const isSalt = typeof salt === 'string' && Buffer.from(salt, 'base64').length === SALT_BYTES;
   return (
     format === EXPORT_FORMAT &&

@@ -11,9 +11,9 @@ export interface Seal {
   end(): void;
 }
 
-/** Begins a sealed file; `file` is open for writing, and empty. */
-export async function startSeal(file: number, passphrase: string): Promise<Seal> {
-  const { text, keys } = await newHeader(passphrase);
+/** Begins a sealed file; `file` is open for writing, and empty. `cost`: scrypt's N, a power of two. */
+export async function startSeal(file: number, passphrase: string, cost?: number): Promise<Seal> {
+  const { text, keys } = await newHeader(passphrase, cost);
   writeAll(file, Buffer.from(text));
   let number = 0;
   let pending: Buffer[] = [];

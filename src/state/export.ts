@@ -25,6 +25,8 @@ export interface ExportRequest {
   /** Absolute. */
   readonly file: string;
   readonly passphrase: string;
+  /** How much work each guess of the passphrase is: scrypt's N. Default: 2^17. */
+  readonly cost?: number;
   /** Write over a file that is there. */
   readonly force: boolean;
   /** Keep others from working on it here from then on. */
@@ -131,7 +133,7 @@ async function write(
   const head = headOf(db, cipher, row, request);
   const counts = { fact: 0, machine: 0 };
   await writeExportFile(file, { force, isThere }, async (opened) => {
-    const seal = await startSeal(opened, passphrase);
+    const seal = await startSeal(opened, passphrase, request.cost);
     let written = 0;
     for await (const entry of entriesOf(db, cipher, row, head, request)) {
       signal.throwIfAborted();

@@ -82,7 +82,7 @@ function isHome(value: unknown): boolean {
 }
 
 function isPlan(value: unknown): boolean {
-  return isObject(value) && isPath(value['path']) && matches(value['archive'], DIGEST);
+  return isObject(value) && isPath(value['path']) && typeof value['archive'] === 'string';
 }
 
 function isArchived(value: unknown): value is readonly [string, ArchivedEntry] {

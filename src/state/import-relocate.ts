@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { declaredProvider } from '../colocation.ts';
 import type { Access } from '../machine.ts';
 import type { Manifest } from './archive.ts';
 import type { DeploymentJson } from './export-entry.ts';
@@ -27,18 +26,16 @@ interface Where {
   readonly directory: string;
   /** Absolute path of the key that came with it; null: none did. */
   readonly keyPath: string | null;
-  /** The directory of a provider's machines on this computer; null: this one; undefined: they are elsewhere. */
-  homeOf(provider: string): string | null | undefined;
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** A plan file that is where it was, as on the same computer, stays there; else it comes into the state directory. */
-export function relocate(survey: ImportSurvey, { directory, keyPath, homeOf }: Where): Relocation {
+export function relocate(survey: ImportSurvey, { directory, keyPath }: Where): Relocation {
   const { head, archives } = survey;
   const { plan } = head.record;
   const current = plan === null ? [] : filesIn(archives.get(plan.archive) ?? []);
-  const isHere = plan === null || isFile(plan.path);
+  const isHere = plan === null || !archives.has(plan.archive) || isFile(plan.path);
   const place = importedPlace(head).plan;
   const root = rootOf([...archives.values()].flatMap((manifest) => filesIn(manifest).map(([path]) => path)));
   const moved = (path: string): string =>
@@ -81,7 +78,6 @@ export function relocate(survey: ImportSurvey, { directory, keyPath, homeOf }: W
     record: (record) => ({
       ...record,
       plan: record.plan === null ? null : source(record.plan),
-      places: placesOf(record, head.homes, homeOf),
     }),
     row(kind, row) {
       const one = row as Json;
@@ -103,20 +99,6 @@ export function relocate(survey: ImportSurvey, { directory, keyPath, homeOf }: W
       }
     },
   };
-}
-
-/** Of the providers of machines on a computer the places are known anew. */
-function placesOf(
-  { scopes, places = {} }: DeploymentJson,
-  homes: Readonly<Record<string, unknown>>,
-  homeOf: Where['homeOf'],
-): Readonly<Record<string, string>> {
-  const kept = Object.entries(places).filter(([provider]) => !Object.hasOwn(homes, provider));
-  const here = Object.keys(homes).flatMap((provider) => {
-    const home = homeOf(declaredProvider(provider));
-    return home == null || !scopes.includes(provider) ? [] : [[provider, home] as const];
-  });
-  return Object.fromEntries([...kept, ...here]);
 }
 
 function movedManifest(manifest: Manifest, moved: (path: string) => string): Manifest {

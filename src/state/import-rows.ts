@@ -1,3 +1,4 @@
+import { declaredProvider } from '../colocation.ts';
 import type { Fact } from '../fact.ts';
 import { applyFact } from './apply-fact.ts';
 import type { Cipher } from './cipher.ts';
@@ -26,14 +27,14 @@ export function importRows(
     head,
     relocation,
     printKey,
-    isElsewhere,
+    homes,
   }: {
     readonly head: ExportHead;
     readonly relocation: Relocation;
     /** Null: that of the state directory. */
     readonly printKey: Buffer | null;
-    /** True for providers whose machines are on another computer. */
-    isElsewhere(provider: string): boolean;
+    /** By provider of machines of this computer: the state directory that has them, null for this one. */
+    readonly homes: ReadonlyMap<string, string | null>;
   },
 ): ImportedRows {
   const put = inserts(db);
@@ -85,7 +86,7 @@ export function importRows(
   }
   const state = readProjection(db, cipher, head.name);
   if (state?.uuid !== head.uuid) throw new Error(`"${head.name}" was not imported. This is a bug in plan.`);
-  return { state, leftBehind: leave(db, cipher, state, isElsewhere) };
+  return { state, leftBehind: settle(db, cipher, { head, state, homes }) };
 }
 
 function inserts(db: Database) {
@@ -108,27 +109,45 @@ function inserts(db: Database) {
   };
 }
 
-/** Machines that stayed on another computer have no instance any more: the next `up` launches them here. */
-function leave(
+/**
+ * Records where machines of a computer are. Those that stayed on another one have no instance any more: the next `up`
+ * launches them here. Answers the names of these.
+ */
+function settle(
   db: Database,
   cipher: Cipher,
-  state: DeploymentState,
-  isElsewhere: (provider: string) => boolean,
+  {
+    head,
+    state,
+    homes,
+  }: {
+    readonly head: ExportHead;
+    readonly state: DeploymentState;
+    readonly homes: ReadonlyMap<string, string | null>;
+  },
 ): readonly string[] {
   const at = Date.now();
+  const places = Object.keys(head.homes).flatMap((provider): readonly Fact[] => {
+    const place = homes.get(provider) ?? null;
+    const before = state.scopes.get(provider);
+    return before === undefined || before === place ? [] : [{ type: 'scope-prepared', provider, place, at }];
+  });
   const left = [...state.instances.values()].filter(
-    ({ id, provider }) => isHereId(id) && isElsewhere(provider),
+    ({ id, provider }) => isHereId(id) && !homes.has(declaredProvider(provider)),
   );
-  if (left.length === 0) return [];
   const cause = 'it stayed on another computer';
+  const condemned = left.flatMap(({ machine, generation }): readonly Fact[] =>
+    state.machines.get(machine)?.stage === 'leaving'
+      ? []
+      : [{ type: 'instance-condemned', machine, generation, cause, at }],
+  );
+  const ids = left.map(({ id }) => id);
   const facts: readonly Fact[] = [
-    ...left.flatMap(({ machine, generation }): readonly Fact[] =>
-      state.machines.get(machine)?.stage === 'leaving'
-        ? []
-        : [{ type: 'instance-condemned', machine, generation, cause, at }],
-    ),
-    { type: 'instances-gone', ids: left.map(({ id }) => id), at },
+    ...places,
+    ...condemned,
+    ...(ids.length === 0 ? [] : [{ type: 'instances-gone', ids, at } as const]),
   ];
+  if (facts.length === 0) return [];
   const touched = nothingTouched();
   for (const fact of facts) applyFact(state, fact, touched);
   projectionWriter(db, cipher)(historyWriter(db, cipher)(state, facts), state, touched);

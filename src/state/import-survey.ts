@@ -72,12 +72,8 @@ export async function surveyExport(
       signal.throwIfAborted();
     }
   }
-  if (head === undefined || !isWhole || !hasPlan(head, archives)) throw strange(file);
+  if (head === undefined || !isWhole) throw strange(file);
   return { head, archives, files, facts: counts.fact, machines: counts.machine };
-}
-
-function hasPlan({ record: { plan } }: ExportHead, archives: ReadonlyMap<string, Manifest>): boolean {
-  return plan === null || archives.has(plan.archive);
 }
 
 function strange(file: string): Error {

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { declaredProvider } from '../colocation.ts';
 import { LockedError, UsageError } from '../errors.ts';
 import { createCipher, readKey } from './cipher.ts';
 import type { Database } from './database.ts';
@@ -124,8 +123,7 @@ async function write(
   const writing = `import "${head.name}" into "${directory}"`;
   const homes = homesHere(head, directory);
   const key = keyOf(directory, survey);
-  const homeOf = (provider: string): string | null | undefined => homes.get(provider);
-  const relocation = relocate(survey, { directory, keyPath: key?.path ?? null, homeOf });
+  const relocation = relocate(survey, { directory, keyPath: key?.path ?? null });
   const cipher = createCipher(directory);
   const ownKey = readKey(directory);
   const exportedKey = Buffer.from(head.printKey, 'base64');
@@ -144,7 +142,7 @@ async function write(
             head,
             relocation,
             printKey: exportedKey.equals(ownKey) ? null : exportedKey,
-            isElsewhere: (provider) => homes.get(declaredProvider(provider)) === undefined,
+            homes,
           });
           stage.publish();
           return written;

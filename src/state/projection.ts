@@ -145,17 +145,27 @@ function readRecords(
 /** The newest deployment of every name. */
 export function readSummaries(db: Database): readonly DeploymentSummary[] {
   const rows = db
-    .prepare<[], Omit<DeploymentSummary, 'terminated'> & { readonly terminated: number }>(
+    .prepare<[], SummaryRow>(
       `SELECT name, uuid, created_at AS createdAt,
          NOT EXISTS (SELECT 1 FROM machines WHERE deployment = id AND gone = 0)
          AND NOT EXISTS (SELECT 1 FROM instances WHERE deployment = deployments.id)
          AND NOT EXISTS (SELECT 1 FROM batches WHERE deployment = id)
          AND record ->> '$.scopes' = '[]' AS terminated,
-         record ->> '$.expiresAt' AS expiresAt
+         record ->> '$.expiresAt' AS expiresAt,
+         (SELECT host FROM leases WHERE deployment = name AND operation = 'move') AS movedBy
        FROM deployments
        WHERE id IN (SELECT max(id) FROM deployments GROUP BY name)
        ORDER BY name`,
     )
     .all();
-  return rows.map((row) => ({ ...row, terminated: row.terminated === 1 }));
+  return rows.map(({ movedBy, ...row }) => ({
+    ...row,
+    terminated: row.terminated === 1,
+    ...(movedBy === null ? {} : { movedBy }),
+  }));
+}
+
+interface SummaryRow extends Omit<DeploymentSummary, 'terminated' | 'movedBy'> {
+  readonly terminated: number;
+  readonly movedBy: string | null;
 }

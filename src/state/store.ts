@@ -107,4 +107,6 @@ export interface DeploymentSummary {
   readonly terminated: boolean;
   /** Epoch milliseconds at which it is over, or null. */
   readonly expiresAt: number | null;
+  /** The export by which it went to another state directory; absent: it did not. */
+  readonly movedBy?: string;
 }

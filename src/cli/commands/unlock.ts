@@ -20,7 +20,10 @@ export const unlockCommand: Command = (context) =>
     const since = describeMoment(lease.since, Date.now());
     const who = `${describeLease(lease)} since ${since}, on "${lease.host}"`;
     using stopping = watchStop(context.io);
-    const victims = `The lock of "${name}" belongs to ${who}: ${PRESENCE[presence]}`;
+    const victims =
+      lease.operation === 'move'
+        ? `${lease.owner} moved "${name}" away at ${since}, by the export "${lease.host}": make sure that nobody works on it elsewhere.`
+        : `The lock of "${name}" belongs to ${who}: ${PRESENCE[presence]}`;
     try {
       await confirm(context, { victims, question: 'Break it?' }, stopping);
     } catch (error) {
