@@ -77,6 +77,19 @@ await running[0]?.forward({ port: 1 }, { signal: cancel.signal }).catch((error: 
   found.push(\`forward \${error instanceof OperationError}\`);
 });
 
+const waited = await deployment.wait({ for: 'ready', selector: 'web', timeout: 1_000 });
+found.push(\`wait \${waited.end} \${waited.machines.map((one) => one.state).join()}\`);
+const attached = await (await state.deployment('small', { timeout: 1_000 })).attach();
+const { operation } = await attached.follow();
+found.push(\`attach \${attached.presence} \${operation.kind} \${operation.outcome} \${(await attached.next()) === null}\`);
+found.push(\`cancel \${await deployment.cancel().catch((error: unknown) => error instanceof UsageError)}\`);
+const copied = await deployment.copyTo('web', 'plan.yml', '~/copied.yml', { maxUnavailable: '50%', user: undefined });
+let back = 0;
+const copying = deployment.copyFrom(['web-0'], ['copied.yml'], 'back.yml', { onBytes: (machine, count) => { back += count; } });
+for await (const event of copying) if (event.type === 'selected') found.push(\`from \${event.machines.join()}\`);
+const paths = (await copying).machines.map(({ outcome }) => outcome.kind === 'ended' && outcome.value.bytes === back);
+found.push(\`copy \${copied.succeeded} \${paths.join()}\`);
+
 found.push(\`verify \${(await deployment.verify({ inputs: { word: 'x' } })).every(({ failure }) => failure === null)}\`);
 found.push(\`repair \${(await deployment.repair({ inputs: { word: 'x' } })).outcome}\`);
 const healing = await deployment.prepareRepair({ inputs: { word: 'x' } });
@@ -172,6 +185,11 @@ it('a program in a strict project uses every function of the API, and does what 
     'exec 0 web-0,0 web-1',
     'download bytes',
     'forward true',
+    'wait reached ready,ready',
+    'attach ended up succeeded true',
+    'cancel true',
+    'from web-0',
+    'copy true true',
     'verify true',
     'repair succeeded',
     'cancelled not now',
