@@ -22,7 +22,7 @@ import {
   formatProblems, LockedError, machineState, openState, OperationError, PlanError, PlanProblems, select, StateError,
   statusDocument, UsageError,
 } from 'launch-plan';
-import type { Operation, OperationResult, RunningMachine, Selector, StateSettings, TendResult } from 'launch-plan';
+import type { ExecEnd, FleetEvent, FleetResult, Operation, OperationResult, RunningMachine, Selector, StateSettings, TendResult } from 'launch-plan';
 
 const settings: StateSettings = { cwd: import.meta.dirname, parallelism: 4, lockTimeout: 1_000, environment: process.env };
 const found: string[] = [];
@@ -83,6 +83,14 @@ const attached = await (await state.deployment('small', { timeout: 1_000 })).att
 const { operation } = await attached.follow();
 found.push(\`attach \${attached.presence} \${operation.kind} \${operation.outcome} \${(await attached.next()) === null}\`);
 found.push(\`cancel \${await deployment.cancel().catch((error: unknown) => error instanceof UsageError)}\`);
+const chunks: string[] = [];
+const exec: Operation<FleetResult<ExecEnd>, FleetEvent<ExecEnd>> = deployment.exec('web', ['printf', '%s', 'a b'], {
+  maxUnavailable: '50%', timeout: 60_000, keep: 2, onOutput: (machine, stream, chunk) => { chunks.push(\`\${machine} \${stream} \${chunk.length}\`); },
+});
+for await (const event of exec) if (event.type === 'began') found.push(\`began on \${event.machine}\`);
+const ran = await exec;
+const kept = ran.machines.map(({ outcome }) => outcome.kind === 'ended' && \`\${outcome.value.stdout} \${outcome.value.isTruncated}\`);
+found.push(\`exec \${ran.succeeded} \${kept.join()} \${chunks.toSorted().join()} \${ran.logs !== null}\`);
 const copied = await deployment.copyTo('web', 'plan.yml', '~/copied.yml', { maxUnavailable: '50%', user: undefined });
 let back = 0;
 const copying = deployment.copyFrom(['web-0'], ['copied.yml'], 'back.yml', { onBytes: (machine, count) => { back += count; } });
@@ -188,6 +196,9 @@ it('a program in a strict project uses every function of the API, and does what 
     'wait reached ready,ready',
     'attach ended up succeeded true',
     'cancel true',
+    'began on web-0',
+    'began on web-1',
+    'exec true a  true,a  true web-0 stdout 3,web-1 stdout 3 false',
     'from web-0',
     'copy true true',
     'verify true',
