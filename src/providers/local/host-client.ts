@@ -17,7 +17,6 @@ import type {
 import { isHosted, readControlAddress, startHostProcess } from './host-process.ts';
 import { loginName } from './login.ts';
 import { isRunning } from './processes.ts';
-import { openSubsystem } from './ssh-server.ts';
 
 /** Talks to the host process of a state directory, and starts it when it is not there. */
 export interface HostClient {
@@ -60,6 +59,7 @@ export function createHostClient(stateDirectory: string, script: string): HostCl
     if (address === undefined) return undefined;
     const privateKey = await readFile(ensureStateKey(stateDirectory).privateKeyPath);
     try {
+      const { openSubsystem } = await import('./ssh-server.ts');
       const server = { ...address, user: loginName() };
       const channel = await openSubsystem(server, {
         privateKey,
@@ -78,7 +78,11 @@ export function createHostClient(stateDirectory: string, script: string): HostCl
     for (const deadline = Date.now() + REACH; Date.now() < deadline;) {
       const opened = await dial();
       if (opened !== undefined) return opened;
-      const started = await startHostProcess(stateDirectory, script);
+      // SSH takes as long to load as a host to start.
+      const [started] = await Promise.all([
+        startHostProcess(stateDirectory, script),
+        import('./ssh-server.ts'),
+      ]);
       if (started === 'busy') await delay(20, undefined, { signal: closing.signal });
     }
     throw new ProviderError('Cannot reach the host of local machines: it holds its lock and does not answer');
