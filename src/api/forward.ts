@@ -50,7 +50,10 @@ export async function beginForward(
         ...(local.port !== undefined && { port: local.port }),
         to: { port, ...(host !== undefined && { host }) },
       },
-      { signal, ...(onError !== undefined && { onError }) },
+      {
+        signal,
+        onError: (message) => onError?.(message.replace(`Cannot work on machine "${machine.name}": `, '')),
+      },
     );
     const closed = forward.closed.finally(close);
     return {

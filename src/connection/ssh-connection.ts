@@ -92,7 +92,7 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
       function opened(error: Error | undefined, channel: ShellChannel & TerminalChannel): void {
         stopListening();
         if (error !== undefined) {
-          const message = `Cannot ${what} on "${where}": ${error.message}`;
+          const message = `Cannot ${what} on "${where}": ${refusal(error)}`;
           reject(isOpen() ? new ConnectionError('failed', message, { cause: error }) : lostError());
         } else if (signal.aborted) channel.resume().close();
         else resolve(arrived(channel));
@@ -197,6 +197,11 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
     },
   };
   return self;
+}
+
+/** The library's own words around those of the server, which may have none. */
+function refusal({ message }: Error): string {
+  return message.replace(/^\(SSH\) Channel open failure: ?/, '') || 'it was refused';
 }
 
 async function persist<T>(open: () => Promise<T>, signal: AbortSignal): Promise<T> {

@@ -52,8 +52,6 @@ interface Given {
 }
 
 function givenOf({ args, rest, options }: Context): Given {
-  if (options.flag('terminal') && options.flag('no-terminal'))
-    throw new UsageError('Cannot use -t with -T: one asks for a terminal, the other for none');
   const command = rest === null || rest.length === 0 ? undefined : rest;
   return { machine: args[0] ?? '', command, user: options.text('user') };
 }

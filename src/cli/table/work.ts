@@ -91,7 +91,7 @@ export const WORK_COMMANDS: readonly CommandSpec[] = [
     flags: SELECTION,
     examples: [
       ['plan ssh-config >cluster.ssh', 'then: ssh -F cluster.ssh web-0'],
-      ['scp -F <(plan ssh-config web) web-0:/etc/hosts .', 'without a file'],
+      ["rsync -e 'ssh -F cluster.ssh' site/ web-0:/srv", 'what runs ssh'],
     ],
     load: async () => (await import('../commands/ssh-config.ts')).sshConfigCommand,
   },
