@@ -48,11 +48,15 @@ tidy() {
 export const PUT: ShellText = `path=$1 name=$2 kind=$3 mode=$4 several=$5 user=$6 nonce=$7
 trap : HUP INT TERM PIPE${COMMON}${TIDY}${PUT_PLAIN}
 merge() {
+  [ -w "$1" ] || chmod u+rwx "$1" || return
   find "$1/." ! -name . -prune ! -type d -exec sh -c 'exec mv -f -- "$@" "$0/"' "$2" {} + || return
   for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
     [ -d "$entry" ] && ! [ -L "$entry" ] || continue
     if [ -d "$2/\${entry##*/}" ]; then (merge "$entry" "$2/\${entry##*/}") || return
-    else mv -- "$entry" "$2/" || return
+    elif [ -w "$entry" ]; then mv -- "$entry" "$2/" || return
+    else
+      # One that may not be written can be given no other parent.
+      chmod u+w "$entry" && mv -- "$entry" "$2/" && chmod u-w "$2/\${entry##*/}" || return
     fi
   done
 }
@@ -90,6 +94,7 @@ why=$(unpack 2>&1) || {
   fail "$why"
 }
 [ -e "$temp/whole" ] || fail 'it was cut off'
+[ ! -e "$temp/modes" ] || why=$(cd -- "$temp" && sh ./modes 2>&1) || fail "$why"
 if [ "$kind" = directory ] && [ -d "$place" ]; then
   why=$(merge "$temp/tree" "$place" 2>&1) || fail "$why"
 else

@@ -186,7 +186,8 @@ function refused(what: string, why: string, stderr: Buffer): ConnectionError {
   const said = why === '' ? (stderr.toString('utf8').trim().split('\n')[0] ?? '') : why;
   const text = said
     .replace(/^(?:tar|mv|mkdir|find|cat|head|dd|sh|bash): /, '')
-    .replace(/^can(?:'t|not) /i, 'cannot ');
+    .replace(/^can(?:'t|not) /i, 'cannot ')
+    .replace(/^cannot move '[^']*\.plan-copy-[^']*' to /, 'cannot write ');
   return new ConnectionError(
     'failed',
     `Cannot ${what}: ${text === '' ? 'the machine did not say why' : text}`,

@@ -2,9 +2,10 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { ConnectionError } from './connection.ts';
-import { encode } from './shell-text.ts';
+import { encode, quote } from './shell-text.ts';
 import { ahead, SMALL } from './tree-ahead.ts';
 import { BLOCK, encodeHeader, padding } from './tree-header.ts';
+import { octal } from './upload.ts';
 import { copyError, isGone, secondsOf, shownPath } from './tree-survey.ts';
 import type { Tree, TreeEntry } from './tree-survey.ts';
 
@@ -15,7 +16,9 @@ const TYPES = { file: '0', directory: '5', link: '2' } as const;
 
 /**
  * A tar archive of a tree, whose top is called `tree`, and an empty file `whole` after it, which tells that nothing is
- * missing. The top directory may be moved by whoever gets it, whatever its mode.
+ * missing. The top directory may be moved by whoever gets it, whatever its mode. A file `modes` before `whole` is a
+ * program for a shell that gives other directories their modes when they are written to no more, if there are some
+ * whose owner may not write to them: not every tar waits with that.
  */
 export async function* packTree(
   { entries }: Tree,
@@ -24,6 +27,15 @@ export async function* packTree(
   const whole = { type: '0', name: 'whole', target: '', mode: 0o600, size: 0, modified: 0 };
   async function* pieces(): AsyncGenerator<Buffer> {
     for await (const [entry, file] of opened(entries)) yield* packEntry(entry, file, onBytes);
+    const closed = entries.filter(isClosed).toReversed();
+    if (closed.length > 0) {
+      const modes = encode(
+        closed.map(({ name, mode }) => `chmod ${octal(mode)} ${quote(`tree/${name}`)}\n`).join(''),
+      );
+      yield encodeHeader({ ...whole, name: 'modes', size: modes.length });
+      yield modes;
+      yield padding(modes.length);
+    }
     yield encodeHeader(whole);
     yield Buffer.alloc(2 * BLOCK);
   }
@@ -55,17 +67,17 @@ async function* packEntry(
   const header = { type: TYPES[kind], name: path, target, mode: entry.mode, size: 0, modified };
   if (kind === 'link') yield encodeHeader(header);
   else if (kind === 'directory')
-    yield encodeHeader({
-      ...header,
-      name: `${path}/`,
-      mode: name === '' ? entry.mode | 0o700 : entry.mode,
-    });
+    yield encodeHeader({ ...header, name: `${path}/`, mode: entry.mode | 0o700 });
   else if (file !== undefined) {
     const { mode, size } = file;
     yield encodeHeader({ ...header, mode, size, modified: file.modified });
     yield* file.content(onBytes);
     yield padding(size);
   }
+}
+
+function isClosed({ kind, name, mode }: TreeEntry): boolean {
+  return kind === 'directory' && name !== '' && (mode & 0o700) !== 0o700;
 }
 
 /** The entries, each file opened; undefined: it is gone. Those that are not small are open while it is their turn. */

@@ -10,6 +10,7 @@ import {
   readlink,
   rm,
   symlink,
+  truncate,
   utimes,
   writeFile,
 } from 'node:fs/promises';
@@ -21,10 +22,12 @@ import { openConnection } from '../../src/connection/open.ts';
 import { getTree, putTree } from '../../src/connection/transfer.ts';
 import { surveyTree } from '../../src/connection/tree-survey.ts';
 import { describeWhere } from '../support/applying.ts';
+import { startWorld } from '../support/sshd-world.ts';
 import { until } from '../support/until.ts';
 import { startSshd } from '../support/sshd.ts';
 import { CONTAINERS, OPENSSH, PROCESSES } from './script-machine.ts';
 import type { MachineKind, ScriptMachine } from './script-machine.ts';
+import { startTcpProxy } from './tcp-proxy.ts';
 
 const never = new AbortController().signal;
 const LONG = `${'long-'.repeat(30)}${'é'.repeat(20)}`;
@@ -336,5 +339,74 @@ describeWhere(OPENSSH.missing === undefined)('copying to a machine whose disk is
     const refused = putTree(connection, { ...request, user: 'nobody', to: sshd.home }, { signal: never });
     await expect(refused).rejects.toThrow(/Permission denied|there is no directory/);
     await rm(small, { recursive: true });
+  });
+});
+
+describeWhere(OPENSSH.missing === undefined)('copying over a connection that breaks', () => {
+  it('leaves nothing under the name on either side', async () => {
+    await using sshd = await startSshd();
+    const here = await mkdtemp(join(tmpdir(), 'plan-broken-'));
+    for (const path of [here, sshd.home]) {
+      await writeFile(join(path, 'big'), '');
+      await truncate(join(path, 'big'), 50_000_000_000);
+    }
+    for (const direction of ['there', 'back']) {
+      await using proxy = await startTcpProxy(sshd.access);
+      await using connection = await openConnection(
+        { ...sshd.access, port: proxy.port },
+        { signal: never, onHostKey: () => expect.unreachable() },
+      );
+      let bytes = 0;
+      const options = {
+        signal: never,
+        onBytes(count: number) {
+          bytes += count;
+          if (bytes > 3_000_000) proxy.cut();
+        },
+      };
+      const tree = await surveyTree(join(here, 'big'));
+      const copying =
+        direction === 'there'
+          ? putTree(connection, { tree, name: 'x', to: '~/x', isOneOfSeveral: false, user: null }, options)
+          : getTree(connection, { from: '~/big', path: join(here, 'x'), user: null }, options);
+      await expect(copying).rejects.toMatchObject({ name: 'ConnectionError', problem: 'lost' });
+      await until(async () => (await readdir(sshd.home)).length === 1);
+      expect(await readdir(here)).toEqual(['big']);
+    }
+    await rm(here, { recursive: true });
+  });
+});
+
+describeWhere(OPENSSH.missing === undefined)('copying as a user who is not root', () => {
+  it.each(['tar', 'busybox'])('merges directories that may not be written: %s', async (tar) => {
+    const here = await mkdtemp(join(tmpdir(), 'plan-closed-'));
+    await chmod(here, 0o755);
+    await mkdir(join(here, 'bin'));
+    await symlink(join('/bin', tar), join(here, 'bin', 'tar'));
+    await using world = await startWorld({
+      users: [{ name: 'ann', uid: 47_341 }],
+      environment: `PATH=${join(here, 'bin')}:/usr/bin:/bin`,
+    });
+    await using connection = await openConnection(world.accessOf('ann'), {
+      signal: never,
+      onHostKey: () => expect.unreachable(),
+    });
+    await mkdir(join(here, 'tree', 'closed', 'below'), { recursive: true });
+    await mkdir(join(here, 'tree', 'new'));
+    await writeFile(join(here, 'tree', 'closed', 'below', 'f'), 'f');
+    for (const name of ['closed/below', 'closed', 'new']) await chmod(join(here, 'tree', name), 0o555);
+    const tree = await surveyTree(join(here, 'tree'));
+    const request = { tree, name: '.', to: 'tree', isOneOfSeveral: false, user: null };
+    await connection.exec('mkdir -p tree/closed', { signal: never });
+    await putTree(connection, request, { signal: never });
+    const { stdout } = await connection.exec('cd tree && find . -printf "%m %P\\n" | sort', {
+      signal: never,
+    });
+    expect(stdout.toString()).toBe('555 closed/below\n555 new\n644 closed/below/f\n755 \n755 closed\n');
+    await connection.exec('chmod 500 tree/closed tree/closed/below', { signal: never });
+    await expect(putTree(connection, request, { signal: never })).rejects.toThrow(
+      /^Cannot copy ".*" to "tree": cannot write '\.\/tree\/closed\/below\/f': Permission denied$/,
+    );
+    await rm(here, { recursive: true });
   });
 });
