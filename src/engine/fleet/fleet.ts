@@ -14,7 +14,7 @@ import { openProviders } from '../providers.ts';
 import type { PlanReader } from '../retired.ts';
 import { readOnce, retiredPlans } from '../retired.ts';
 import { silentLogs } from '../silent-logs.ts';
-import { CONNECT_LIMIT, isDown, notThere, unanswered } from './plain-fleet.ts';
+import { CONNECT_LIMIT, isDown, notThere, unanswered } from './out-of-reach.ts';
 
 /** The machines of a deployment as somebody works with them, who records nothing. */
 export interface Fleet extends AsyncDisposable {

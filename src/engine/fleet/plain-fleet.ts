@@ -4,13 +4,9 @@ import { instanceOf } from '../../colocation.ts';
 import type { Connection } from '../../connection/connection.ts';
 import { ConnectionError } from '../../connection/connection.ts';
 import type { ConnectionPool } from '../../connection/connection-pool.ts';
-import { spellDuration } from '../../duration.ts';
-import type { Access, Machine } from '../../machine.ts';
-import { machineState } from '../../state/machine-state.ts';
+import type { Access } from '../../machine.ts';
 import type { Fleet } from './fleet.ts';
-
-/** Milliseconds that reaching a machine may take. */
-export const CONNECT_LIMIT = 30_000;
+import { CONNECT_LIMIT, isDown, notThere, unanswered } from './out-of-reach.ts';
 
 /**
  * A fleet that connects by what is recorded of a machine. Only where that does not do it opens another one, which knows
@@ -55,25 +51,6 @@ export function plainFleet(
       if (end?.status === 'fulfilled') await end.value[Symbol.asyncDispose]();
     },
   };
-}
-
-/** Said of a machine that does not answer in time. */
-export function unanswered(machine: string, limit: number): ConnectionError {
-  return new ConnectionError(
-    'unreachable',
-    `Cannot reach "${machine}": no answer within ${spellDuration(limit)}`,
-  );
-}
-
-/** Said of a machine that nobody needs to try. */
-export function notThere(machine: Machine): ConnectionError {
-  return new ConnectionError('unreachable', `Cannot reach "${machine.name}": it is ${machineState(machine)}`);
-}
-
-/** Somebody else may have its address by now. */
-export function isDown(machine: Machine): boolean {
-  const state = machineState(machine);
-  return state === 'stopped' || state === 'terminated';
 }
 
 /** Where there is no key a password may be needed, which the plan has. */
