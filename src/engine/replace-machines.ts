@@ -45,17 +45,23 @@ export async function replaceMachines(
   if (!forceProtected) refuseReplace(before.keys(), state, kept);
   const plan = paced(applyOverrides(kept, state.overrides), before.values(), pace);
   const times = createMachineTimes(pace.timeout, wiring.clock);
+  // What was given up before it began is no failure of its own.
+  const aside = new Set([...state.machines.values()].flatMap(({ name, gaveUp }) => (gaveUp ? [name] : [])));
   let hasFailed = false;
   const after = (given: readonly FactBody[], book: RevisionBook): readonly FactBody[] => {
     const facts = given.map((fact) => inTime(fact, times, { state, now: wiring.clock.now() }));
     for (const fact of facts) {
       if (fact.type === 'machine-revised' && fact.to === 'replace' && before.has(fact.machine))
-        times.begin(fact.machine);
+        begin(fact.machine);
       if (fact.type === 'step-succeeded' && fact.step === 'verify') times.end(fact.machine);
     }
-    hasFailed ||= facts.some(isFailure);
+    hasFailed ||= facts.some((fact) => isFailure(fact, aside, state));
     if (hasFailed) book.abandon();
     return facts;
+  };
+  const begin = (name: string): void => {
+    times.begin(name);
+    aside.delete(name);
   };
   const { of: timeLeft } = times;
   const start = {
@@ -67,33 +73,37 @@ export async function replaceMachines(
     signal,
     after,
     timeLeft,
+    aside,
   } as const;
   const result = await runOperation(wiring, start, async (running) => {
-    let [succeeded, worked] = [true, false];
-    const waiting = [...before.values()];
+    let [isWhole, worked] = [true, false];
+    const waiting = brokenFirst([...before.values()]);
     // What had begun to go goes on with that, and is not asked for again.
     await running.journal.commit(halfDown(state));
     if (before.size > 0) await running.journal.commit(endedAlone(state, plan));
-    while (waiting.length > 0 && !hasFailed && succeeded && !signal.aborted) {
+    while (waiting.length > 0 && !hasFailed && !signal.aborted) {
       const turn = waiting.splice(0, pace.serial === true ? 1 : waiting.length);
       running.demand(
         turn.flatMap(({ name, generation }) => {
           const machine = state.machines.get(name);
           const isTheSame = machine?.generation === generation && machine.id !== null;
           if (!isTheSame || machine.stage === 'replacing') {
-            times.begin(name);
+            begin(name);
             return [];
           }
           return [{ machine: name, to: 'replace', cause: 'plan replace' } as const];
         }),
       );
-      succeeded = await goOn(running, plan, worked);
+      isWhole = await goOn(running, plan, worked);
       worked = true;
+      const own = new Set(turn.map(({ name }) => name));
+      if (!isWhole && endsOf(own, before, state).some(({ became }) => became !== 'done')) break;
     }
     const areMet = endsOf(names, before, state).every(
       ({ became }) => became === 'done' || became === 'absent',
     );
-    return { succeeded: succeeded && areMet, worked };
+    const isFine = isWhole || (aside.size > 0 && !hasFailed && running.setbacks() === 0);
+    return { succeeded: areMet && isFine, worked };
   });
   return { ...result, machines: endsOf(names, before, state) };
 }
@@ -146,17 +156,30 @@ function inTime(
   if (fact.type === 'step-failed' && isLate([fact.machine], fact.failed))
     return { ...fact, failed: { ...fact.failed, gaveUp: true, retryAt: null } };
   if (fact.type !== 'launch-refused') return fact;
-  const machines = (state.batches.get(fact.batch)?.machines ?? []).map(({ name }) => name);
-  return isLate(machines, fact.failed)
+  return isLate(namesIn(fact.batch, state), fact.failed)
     ? { ...fact, failed: { ...fact.failed, gaveUp: true, retryAt: null } }
     : fact;
 }
 
-/** A machine is given up, or an instance that goes lives on. */
-function isFailure(fact: FactBody): boolean {
-  if (fact.type === 'step-failed' || fact.type === 'launch-refused') return fact.failed.gaveUp;
-  if (fact.type === 'launch-answered') return fact.shortfall?.gaveUp === true;
-  return fact.type === 'instance-kept';
+/** A machine is given up that is not aside, or an instance that goes lives on. */
+function isFailure(fact: FactBody, aside: ReadonlySet<string>, state: DeploymentState): boolean {
+  if (fact.type === 'step-failed') return fact.failed.gaveUp && !aside.has(fact.machine);
+  if (fact.type === 'launch-refused')
+    return fact.failed.gaveUp && namesIn(fact.batch, state).some((name) => !aside.has(name));
+  if (fact.type !== 'launch-answered') return fact.type === 'instance-kept';
+  const { shortfall, ids, batch } = fact;
+  const without = namesIn(batch, state).filter((_name, i) => (ids[i] ?? null) === null);
+  return shortfall?.gaveUp === true && without.some((name) => !aside.has(name));
+}
+
+function namesIn(batch: number, { batches }: DeploymentState): readonly string[] {
+  return (batches.get(batch)?.machines ?? []).map(({ name }) => name);
+}
+
+/** Those that are out of order have their turn first. */
+function brokenFirst(machines: readonly Machine[]): Machine[] {
+  const ready = machines.filter(({ stage }) => stage === 'ready');
+  return [...machines.filter(({ stage }) => stage !== 'ready'), ...ready];
 }
 
 function endsOf(

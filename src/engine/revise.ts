@@ -46,11 +46,12 @@ export function revise(service: Service, situation: Situation, out: Reconciliati
   }
   const tally = state.tallies.services.get(service.name);
   if (pending === undefined || tally === undefined) return;
-  const unavailable = tally.max - tally.ready;
+  const others = brokenAside(service, situation);
+  const unavailable = tally.max - tally.ready - others.broken;
   let room = Infinity;
   if (service.update !== null) {
     const waiting = brokenIn(pending, state);
-    const hasFailed = tally.settled - waiting.givenUp > tally.ready;
+    const hasFailed = tally.settled - waiting.givenUp - others.givenUp > tally.ready;
     room = hasFailed ? 0 : service.update.maxUnavailable - unavailable + waiting.broken;
   }
   for (const revision of pending.values()) {
@@ -76,6 +77,21 @@ function brokenIn(pending: ReadonlyMap<string, Revision>, state: DeploymentState
     if (isReady(revision, state)) break;
     broken += 1;
     if (state.machines.get(revision.machine)?.gaveUp === true) givenUp += 1;
+  }
+  return { broken, givenUp };
+}
+
+/** Machines that the operation leaves as they are: they were given up before it. */
+function brokenAside({ name, indexes }: Service, { state, revisions }: Situation) {
+  let [broken, givenUp] = [0, 0];
+  const { aside = new Set(), pending } = revisions;
+  if (aside.size === 0) return { broken, givenUp };
+  for (const index of indexes) {
+    const machine = state.machines.get(machineName(name, index));
+    if (machine === undefined || !aside.has(machine.name) || machine.stage === 'ready') continue;
+    if (pending.get(name)?.has(machine.name) === true) continue;
+    broken += 1;
+    if (machine.gaveUp) givenUp += 1;
   }
   return { broken, givenUp };
 }

@@ -20,7 +20,10 @@ export interface RevisionBook extends Revisions {
 /** More comparisons of one service than this would mean that what is done about a difference does not end it. */
 const MOST_ROUNDS = 10;
 
-export function createRevisionBook(plan: Plan): RevisionBook {
+export function createRevisionBook(
+  plan: Plan,
+  { aside = new Set() }: { readonly aside?: ReadonlySet<string> } = {},
+): RevisionBook {
   const services = servicesOf(plan);
   const unseen = new Set(services.map(({ name }) => name));
   const pending = new Map<string, Map<string, Revision>>();
@@ -43,6 +46,7 @@ export function createRevisionBook(plan: Plan): RevisionBook {
     unseen,
     pending,
     recheck,
+    aside,
     note(service, revisions) {
       unseen.delete(service);
       recheck.delete(service);

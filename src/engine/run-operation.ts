@@ -57,6 +57,8 @@ export interface OperationStart {
   readonly after?: (facts: readonly FactBody[], revisions: RevisionBook) => readonly FactBody[];
   /** What is left of the time that it may take on a machine; default: there is no limit. */
   readonly timeLeft?: (machine: string) => TimeLeft | null;
+  /** Machines that were given up before and are none of its own: they keep no other from its turn. */
+  readonly aside?: ReadonlySet<string>;
 }
 
 /**
@@ -75,6 +77,7 @@ export async function runOperation(
     signal,
     after = (facts) => facts,
     timeLeft = () => null,
+    aside = new Set(),
   }: OperationStart,
   work: (running: Running) => Promise<{ readonly succeeded: boolean; readonly worked: boolean }>,
 ): Promise<OperationResult> {
@@ -122,7 +125,7 @@ export async function runOperation(
     return revisionOf(machine, desired(machine, service)) ?? (isDoubted(machine) ? doubt(machine) : null);
   };
   const healer = kind === 'repair' ? createHealer(state, contexts.serviceOf) : null;
-  const revisions = createRevisionBook(plan);
+  const revisions = createRevisionBook(plan, { aside });
   const running: Running = {
     journal,
     providers,

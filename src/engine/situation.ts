@@ -48,6 +48,8 @@ export interface Revisions {
   readonly pending: ReadonlyMap<string, ReadonlyMap<string, Revision>>;
   /** Services to be compared once more when all their machines are settled: a machine may differ in several ways. */
   readonly recheck: ReadonlySet<string>;
+  /** Machines that were given up before and are none of the operation's: they keep no other from its turn. */
+  readonly aside?: ReadonlySet<string>;
 }
 
 export interface Reconciliation {

@@ -159,4 +159,50 @@ describe('replaceMachines()', () => {
     expect(cloud.calls.check - before.check).toBeLessThanOrEqual(1);
     expect(cloud.calls.launch - before.launch).toBe(20);
   });
+
+  describe.each([
+    ['all at once', BATCH],
+    ['one of a service', { maxUnavailable: 1, failFast: false }],
+    ['one by one', SERIAL],
+  ] as const)('%s', (_, pace) => {
+    async function broken(...names: readonly string[]) {
+      const sick = new Set<string>();
+      const space = await ready(
+        fleet(4, ', attempts: { bootstrap: 1 }').replace('"true"', '"true", attempts: 1'),
+        {
+          behave: (machine, step) => ({ exitCode: step === 'verify' && sick.has(machine) ? 1 : 0 }),
+        },
+      );
+      for (const name of names) sick.add(name);
+      await tend(space.harness, 'reboot', space.plan, { machines: names });
+      return { ...space, sick };
+    }
+
+    it('is not kept from it by another machine that was broken before', async () => {
+      const { harness, plan, cloud } = await broken('web-0');
+      const result = await tend(harness, 'replace', plan, { machines: ['web-1', 'web-2'], pace });
+      expect(ends(result)).toEqual(['web-1 done ready', 'web-2 done ready']);
+      expect(result.outcome).toBe('succeeded');
+      expect(result.state.machines.get('web-0')).toMatchObject({ gaveUp: true, generation: 1 });
+      expect(cloud.instances).toHaveLength(6);
+    });
+
+    it('begins with what is broken, and on nothing else when that stays so', async () => {
+      const { harness, plan, cloud } = await broken('web-2');
+      const result = await tend(harness, 'replace', plan, { pace });
+      expect(result.outcome).toBe('failed');
+      expect(ends(result)[2]).toMatch(/^web-2 failed failed \(verify: /);
+      if (pace === BATCH) return;
+      expect(ends(result).filter((line) => line.includes('not-reached ready'))).toHaveLength(3);
+      expect(cloud.instances).toHaveLength(5);
+    });
+
+    it('replaces all that are broken', async () => {
+      const { harness, plan, sick, cloud } = await broken('web-1', 'web-3');
+      sick.clear();
+      const result = await tend(harness, 'replace', plan, { machines: ['web-1', 'web-3'], pace });
+      expect(ends(result)).toEqual(['web-1 done ready', 'web-3 done ready']);
+      expect([...cloud.alive()].sort()).toEqual(['web-0', 'web-1', 'web-2', 'web-3']);
+    });
+  });
 });

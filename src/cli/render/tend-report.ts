@@ -1,7 +1,15 @@
 import type { MachineEnd, TendResult, TendVerb } from '../../api/perform-tend.ts';
 import { listed } from '../victims.ts';
 import type { FailedMachine, ReportOptions } from './failure-report.ts';
-import { alike, countOfRest, failureLines, hasLog, SHORT_TAIL, SHOWN_FAILURES } from './failure-report.ts';
+import {
+  alike,
+  countOfRest,
+  failedMachines,
+  failureLines,
+  hasLog,
+  SHORT_TAIL,
+  SHOWN_FAILURES,
+} from './failure-report.ts';
 import { countOf } from './happening.ts';
 
 const DONE = { start: 'started', stop: 'stopped', reboot: 'rebooted', replace: 'replaced' } as const;
@@ -20,18 +28,18 @@ export function tendReport(
         : `${style.good('✔')} ${style.bold(state.name)}: ${DONE[verb]} ${countOf(done.length, 'machine')} (${listed(done)})`;
     return [headline, ...otherLines(verb, machines, [])];
   }
-  const failures = failedEnds(machines);
+  const failures = [...failedEnds(machines), ...(verb === 'replace' ? failedBeside(machines, state) : [])];
   const shown = alike(failures);
   const logged = failures.find(({ failure }) => hasLog(failure));
   const isStopped = outcome === 'interrupted';
   const why =
     failures.length === 0
       ? 'see above'
-      : `${failures.length} of ${countOf(machines.length, 'machine')} failed`;
+      : `${failedEnds(machines).length} of ${countOf(machines.length, 'machine')} failed`;
   return [
     isStopped
       ? `${style.bad('✘')} Interrupted: what was done so far is recorded`
-      : `${style.bad('✘')} Cannot ${verb} ${failures.length === machines.length ? '' : 'all '}machines of "${state.name}": ${why}`,
+      : `${style.bad('✘')} Cannot ${verb} ${done.length === 0 ? '' : 'all '}machines of "${state.name}": ${why}`,
     ...shown
       .slice(0, SHOWN_FAILURES)
       .flatMap((group, i) => ['', ...failureLines(group, i === 0 ? Infinity : SHORT_TAIL, style, logPath)]),
@@ -49,6 +57,12 @@ export function tendReport(
 /** Failures of those that failed, as they are reported. */
 export function failedEnds(machines: readonly MachineEnd[]): readonly FailedMachine[] {
   return machines.flatMap(({ machine, failure }) => (failure === null ? [] : [{ name: machine, failure }]));
+}
+
+/** Machines that `replace` brings up, too: those that depend on what is replaced, or were broken before. */
+function failedBeside(machines: readonly MachineEnd[], state: TendResult['state']): readonly FailedMachine[] {
+  const named = new Set(machines.map(({ machine }) => machine));
+  return failedMachines('replace', state).filter(({ name }) => !named.has(name));
 }
 
 /** Names of those that did not come to their end. */
