@@ -4,6 +4,7 @@ import { ConnectionError } from '../../connection/connection.ts';
 import type { Target } from '../../connection/connection-pool.ts';
 import type { Machine } from '../../machine.ts';
 import type { Observation } from '../../providers/provider.ts';
+import { isOver } from '../expiry-time.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { LostError } from './lost-error.ts';
 import { passwordOf } from './password.ts';
@@ -66,7 +67,7 @@ export async function persist<T>(
       if (clock.now() - last.looked >= LOOK_EVERY) {
         last.looked = clock.now();
         const seen = await haveLookedAt(target.key, context, { signal });
-        if (seen?.state === 'terminating' || seen?.state === 'terminated') {
+        if (seen !== null && isGone(seen, context)) {
           const { instances, machines } = context.journal.state;
           const machine = machines.get(instances.get(target.key)?.machine ?? '');
           throw new LostError(seenText(seen, machine, context));
@@ -76,6 +77,12 @@ export async function persist<T>(
       pause = Math.min(pause * 2, PAUSE.longest);
     }
   }
+}
+
+/** What the provider does not know any more has ended by itself where the time of the deployment is over. */
+function isGone({ state }: Observation, { journal, wiring }: PerformContext): boolean {
+  if (state === 'unknown') return isOver(journal.state, wiring.clock.now());
+  return state === 'terminating' || state === 'terminated';
 }
 
 /** True for a machine that was there before: one that is new may let nobody in before it has booted to the end. */
