@@ -2,8 +2,11 @@ import { hostname } from 'node:os';
 import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import type { Fact, OperationRecord } from '../fact.ts';
+import { applyFact } from '../state/apply-fact.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
-import type { LockHolder, RecordedFact, Store } from '../state/store.ts';
+import { emptyState, nothingTouched } from '../state/deployment-state.ts';
+import { isProcess } from '../state/holder-process.ts';
+import type { LockHolder } from '../state/store.ts';
 import { loadDeployment, openForReading } from './deployments.ts';
 import type { Operation, OperationOptions, OperationTools } from './operation.ts';
 import type { Session } from './session.ts';
@@ -77,91 +80,79 @@ export async function latestOperation(
 /** Tells all that is recorded of an operation until it has ended, or its process is gone. */
 export async function followOperation(
   { directory }: Session,
-  { operation, state: first }: Pick<Attachment, 'operation' | 'state'>,
+  { operation, state: { name, uuid } }: Pick<Attachment, 'operation' | 'state'>,
   { signal, emit }: OperationTools<FollowedEvent>,
 ): Promise<FollowedEnd> {
   await using store = await openForReading(directory);
-  let state = first;
-  let { after, facts } = await factsOf(store, first.uuid, operation.id);
-  let [isPast, isGone] = [true, false];
+  const history = createFold();
+  let [after, isPast, isGone] = [0, true, false];
   for (;;) {
-    for (const fact of facts) emit({ type: 'fact', fact, isPast }, state);
-    const end = facts.find((fact) => fact.type === 'operation-ended' && fact.id === operation.id);
-    if (end?.type === 'operation-ended')
-      return { operation: { ...operation, endedAt: end.at, outcome: end.outcome }, state };
-    if (isGone) return { operation, state };
+    signal.throwIfAborted();
+    const page = await store.events(uuid, { after, limit: PAGE });
+    after = page.at(-1)?.number ?? after;
+    for (const { fact } of page) {
+      // Its process died, and another one has gone on.
+      if (fact.type === 'operation-started' && fact.operation.id > operation.id)
+        return { operation, state: history.state() };
+      const state = history.add(fact);
+      if ((state.operation?.id ?? 0) < operation.id) continue;
+      emit({ type: 'fact', fact, isPast }, state);
+      if (fact.type === 'operation-ended' && state.operation?.id === operation.id)
+        return { operation: state.operation, state };
+    }
+    if (page.length === PAGE) continue;
+    if (isGone) return { operation, state: history.state() };
     if (!isPast) await systemClock.sleep(INTERVAL, { signal });
     isPast = false;
-    // First, so that what is recorded before the process is gone is seen by the look that comes after it.
-    isGone = await isBroken(store, state);
-    const page = await factsAfter(store, first.uuid, after);
-    after = page.at(-1)?.number ?? after;
-    facts = page.map(({ fact }) => fact);
-    const now = await store.load(first.name);
+    const now = await store.load(name);
     // Only what was taken down without a failure is purged.
-    if (now?.uuid !== first.uuid)
+    if (now?.uuid !== uuid) {
+      const state = history.state();
       return { operation: { ...operation, endedAt: systemClock.now(), outcome: 'succeeded' }, state };
-    state = now;
+    }
+    // What is recorded before the process is gone is seen by the look that comes after this.
+    isGone = await isBroken(store, now);
   }
 }
 
-/** Waits until the process of an operation that has ended is gone, or has begun another one, and answers whether it has. */
+/** The state that recorded facts amount to, one after the other. */
+function createFold() {
+  let state: DeploymentState | undefined;
+  const current = (): DeploymentState => {
+    if (state === undefined) throw new Error('Nothing is recorded. This is a bug in plan.');
+    return state;
+  };
+  return {
+    state: current,
+    add(fact: Fact): DeploymentState {
+      if (fact.type === 'deployment-created') state = emptyState(fact);
+      else applyFact(current(), fact, nothingTouched());
+      return current();
+    },
+  };
+}
+
+/**
+ * Waits until the process of an operation that has ended is gone, or has begun another one (a `down` after an `up` that
+ * failed), and answers whether it has.
+ */
 export async function goesOn(
   { directory }: Session,
-  { operation, state, holder }: Latest,
+  { operation, state: { name }, holder }: Latest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<boolean> {
   const lease = holder?.lease ?? null;
   if (lease === null || lease.host !== hostname() || lease.pid === process.pid) return false;
   await using store = await openForReading(directory);
   const deadline = systemClock.now() + PATIENCE;
-  while (systemClock.now() < deadline) {
+  for (;;) {
     const isAlive = isProcess(lease.pid);
-    const now = await store.holder(state.name);
-    const latest = (await store.load(state.name))?.operation?.id ?? 0;
-    if (now?.lease?.pid === lease.pid && latest > operation.id) return true;
-    if (!isAlive) return false;
+    const now = await store.holder(name);
+    const next = (await store.load(name))?.operation ?? null;
+    const isOthers = now?.lease != null && now.lease.pid !== lease.pid;
+    if (next !== null && next.id > operation.id)
+      return !isOthers && next.kind === 'down' && next.owner === operation.owner;
+    if (!isAlive || isOthers || systemClock.now() >= deadline) return false;
     await systemClock.sleep(INTERVAL / 2, { signal });
-  }
-  return false;
-}
-
-function isProcess(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** The facts of an operation that are recorded so far, and the number of the last one. */
-async function factsOf(
-  store: Pick<Store, 'events'>,
-  uuid: string,
-  id: number,
-): Promise<{ readonly after: number; readonly facts: readonly Fact[] }> {
-  let after = 0;
-  let facts: Fact[] | undefined;
-  for (;;) {
-    const page = await store.events(uuid, { after, limit: PAGE });
-    for (const { fact } of page) {
-      if (fact.type === 'operation-started' && fact.operation.id === id) facts = [];
-      facts?.push(fact);
-    }
-    after = page.at(-1)?.number ?? after;
-    if (page.length < PAGE) return { after, facts: facts ?? [] };
-  }
-}
-
-async function factsAfter(
-  store: Pick<Store, 'events'>,
-  uuid: string,
-  number: number,
-): Promise<readonly RecordedFact[]> {
-  const facts: RecordedFact[] = [];
-  for (;;) {
-    const page = await store.events(uuid, { after: facts.at(-1)?.number ?? number, limit: PAGE });
-    facts.push(...page);
-    if (page.length < PAGE) return facts;
   }
 }

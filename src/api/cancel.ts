@@ -1,7 +1,8 @@
-import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { systemClock } from '../clock.ts';
 import { LockedError, UsageError } from '../errors.ts';
+import { interrupt } from '../state/holder-process.ts';
 import { describeLease } from '../state/lease.ts';
 import { lockPath } from '../state/lock-holder.ts';
 import type { LockHolder } from '../state/store.ts';
@@ -43,7 +44,7 @@ export async function cancelOperation(
     );
   if (lease.pid === process.pid)
     throw new UsageError(`Cannot cancel what is done with "${name}": this process itself does it`);
-  interrupt(lease, lockPath(realpathSync(directory), name));
+  ask(lease, lockPath(realpathSync(directory), name));
   const deadline = systemClock.now() + PATIENCE;
   for (;;) {
     const now = await store.holder(name);
@@ -53,35 +54,9 @@ export async function cancelOperation(
   }
 }
 
-function interrupt(lease: Cancelled['lease'], lock: string): void {
-  const refused = (why: string): LockedError =>
-    new LockedError(`Cannot cancel ${describeLease(lease)}: ${why}`);
-  // The number may mean another process where this one sees only some of the computer's.
-  if (hasOpen(lease.pid, lock) === false) throw refused('its process is not seen from here');
-  try {
-    process.kill(lease.pid, 'SIGTERM');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EPERM') throw refused('its process belongs to another user');
-    if (code !== 'ESRCH') throw error;
-  }
-}
-
-/** Whether a process has a file open; undefined where that cannot be seen. */
-function hasOpen(pid: number, path: string): boolean | undefined {
-  const directory = `/proc/${pid}/fd`;
-  try {
-    return readdirSync(directory).some((fd) => linkOf(`${directory}/${fd}`) === path);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Undefined for what was closed meanwhile. */
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
-  }
+function ask(lease: Cancelled['lease'], lock: string): void {
+  const answer = interrupt(lease.pid, lock);
+  if (answer === 'asked' || answer === 'gone') return;
+  const why = answer === 'hidden' ? 'is not seen from here' : 'belongs to another user';
+  throw new LockedError(`Cannot cancel ${describeLease(lease)}: its process ${why}`);
 }

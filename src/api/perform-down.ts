@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { Departures } from '../engine/departures.ts';
 import { departures } from '../engine/departures.ts';
 import { down } from '../engine/down.ts';
@@ -7,6 +8,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { Store } from '../state/store.ts';
 import { UsageError } from '../errors.ts';
+import { detachedLog } from './detached-log.ts';
 import type { InputOptions, InputSource } from './given-inputs.ts';
 import { inputSource, planOf } from './given-inputs.ts';
 import { machinesThere } from './machines-there.ts';
@@ -96,7 +98,7 @@ export async function performDown(
       tools,
     );
     if (purge && ifExpired && machinesThere(result.state).length > 0) return result;
-    if (purge && result.outcome === 'succeeded') await purgeRecord(wiring, name, tools);
+    if (purge && result.outcome === 'succeeded') await purgeRecord(session, wiring, name, tools);
     else if (purge && result.outcome === 'failed')
       tools.emit({ type: 'warning', message: `"${name}" is not purged: not all went well` }, result.state);
     return result;
@@ -104,10 +106,12 @@ export async function performDown(
 }
 
 async function purgeRecord(
+  { directory }: Session,
   { store, owner, lockTimeout }: Wiring,
   name: string,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
   await using lock = await store.lock(name, { owner, operation: 'down' }, { timeout: lockTimeout, signal });
   await store.purge(name);
+  rmSync(detachedLog(directory, name), { force: true });
 }

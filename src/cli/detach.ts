@@ -8,7 +8,7 @@ import type { Planned } from '../api/planned.ts';
 import { OperationError, PlanError } from '../errors.ts';
 import type { Context } from './context.ts';
 import type { Answer, Handed } from './detached.ts';
-import { BACKGROUND, wordsOf } from './detached.ts';
+import { BACKGROUND, valuesOf } from './detached.ts';
 
 /** What a background process was started as. */
 export interface Background {
@@ -99,7 +99,8 @@ function handed(
       yes: true,
       noInput: true,
     },
-    argv: wordsOf(up, context, { without: ['detach'] }),
+    args: context.args,
+    options: valuesOf(up, context.options),
     digest,
   };
 }

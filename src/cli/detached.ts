@@ -11,8 +11,9 @@ export interface Handed {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly flags: GlobalFlags;
-  /** The words of an `up`. */
-  readonly argv: readonly string[];
+  readonly args: readonly string[];
+  /** The flags of an `up` that were given. */
+  readonly options: FlagValues;
   /** Digest of the plan that was read and confirmed. */
   readonly digest: string;
 }
@@ -30,24 +31,37 @@ export type Answer =
 /** The name of the command that such a process runs. */
 export const BACKGROUND = '__background';
 
-/** A command with the flags that it was given, but for some, as words that are read as the same again. */
-export function wordsOf(
-  { name, flags }: CommandShape,
-  { args, options }: { readonly args: readonly string[]; readonly options: Parsed },
-  { without }: { readonly without: readonly string[] },
-): readonly string[] {
-  const words = flags.flatMap((flag): readonly string[] => {
-    if (without.includes(flag.name)) return [];
-    if (flag.value === undefined) return options.flag(flag.name) ? [`--${flag.name}`] : [];
-    const text = options.text(flag.name);
-    const values = flag.repeatable ? options.list(flag.name) : text === undefined ? [] : [text];
-    return values.map((value) => `--${flag.name}=${value}`);
-  });
-  return [name, ...words, '--', ...args];
+/** Values of flags by name. */
+export type FlagValues = Readonly<Record<string, boolean | string | readonly string[]>>;
+
+/** The flags of a command that were given, as data. */
+export function valuesOf({ flags }: CommandShape, options: Parsed): FlagValues {
+  return Object.fromEntries(
+    flags.flatMap(({ name, value, repeatable }): readonly (readonly [string, FlagValues[string]])[] => {
+      if (repeatable) return [[name, options.list(name)]];
+      const given = value === undefined ? options.flag(name) : options.text(name);
+      return given === undefined ? [] : [[name, given]];
+    }),
+  );
+}
+
+/** The same flags again. */
+export function givenAgain(values: FlagValues): Parsed {
+  return {
+    flag: (name) => values[name] === true,
+    text(name) {
+      const value = values[name];
+      return typeof value === 'string' ? value : undefined;
+    },
+    list(name) {
+      const value = values[name];
+      return Array.isArray(value) ? value.map(String) : [];
+    },
+  };
 }
 
 /** The value that was handed over. Throws `UsageError` when nobody did. */
 export function handedOver(message: unknown): Handed {
-  if (typeof message === 'object' && message !== null && 'argv' in message) return message as Handed;
+  if (typeof message === 'object' && message !== null && 'options' in message) return message as Handed;
   throw new UsageError(`Cannot run "${BACKGROUND}": it is for "plan up --detach"`);
 }

@@ -49,13 +49,17 @@ async function shop(text = SHOP) {
   };
 }
 
-/** Runs a detaching up as a process of its own, and answers the number of the process in the background. */
+/** Runs a detaching up, and answers the number of the process in the background. */
 async function detached(cwd: string, argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const up = startProgram(cwd, argv, env);
-  expect((await up.ended).code, up.stderr()).toBe(0);
-  const pid = Number(/\(process (\d+)\)/.exec(up.stderr())?.[1]);
+  const up = await plan(argv, { cwd, env });
+  expect(up.code, up.stderr).toBe(0);
+  return { up, pid: pidIn(up.stderr) };
+}
+
+function pidIn(text: string): number {
+  const pid = Number(/\(process (\d+)\)/.exec(text)?.[1]);
   expect(pid).toBeGreaterThan(1);
-  return { up, pid };
+  return pid;
 }
 
 function isAlive(pid: number): boolean {
@@ -66,7 +70,9 @@ describe('plan up --detach', () => {
   it('ends when its process in the background is at work, which goes on without a terminal', async () => {
     await using space = await shop();
     const { path: cwd } = space;
-    const { up, pid } = await detached(cwd, space.argv);
+    const up = startProgram(cwd, space.argv);
+    expect((await up.ended).code, up.stderr()).toBe(0);
+    const pid = pidIn(up.stderr());
     expect(up.stdout()).toBe('');
     expect(up.stderr()).toBe(
       [
@@ -114,10 +120,13 @@ describe('plan up --detach', () => {
   it('tells programs with JSON Lines what it did, and attach what the background does', async () => {
     await using space = await shop();
     const { path: cwd } = space;
-    const { up, pid } = await detachedJson(cwd, [...space.argv, '--json']);
-    expect(jsonLines(up.stdout()).map(({ type }) => type)).toEqual(['version', 'detached', 'result']);
-    expect(jsonLines(up.stdout())[1]).toMatchObject({ deployment: 'shop', pid, log: space.log });
-    expect(jsonLines(up.stdout())[2]).toMatchObject({ outcome: 'succeeded', operation: 'up' });
+    const up = await plan([...space.argv, '--json'], { cwd });
+    expect(up.code, up.stderr).toBe(0);
+    const [, begun] = jsonLines(up.stdout);
+    expect(jsonLines(up.stdout).map(({ type }) => type)).toEqual(['version', 'detached', 'result']);
+    expect(begun).toMatchObject({ deployment: 'shop', log: space.log });
+    expect(isAlive(Number(begun?.['pid']))).toBe(true);
+    expect(jsonLines(up.stdout)[2]).toMatchObject({ outcome: 'succeeded', operation: 'up' });
     await space.open('db');
     const { code, stdout } = await plan(['attach', '--json'], { cwd });
     expect(code).toBe(0);
@@ -141,13 +150,13 @@ describe('plan up --detach', () => {
     expect((await problem.ended).code).toBe(2);
     expect(problem.stderr()).toContain('token');
     const { pid } = await detached(cwd, space.argv);
-    const second = startProgram(cwd, [...space.argv, '--json']);
-    expect((await second.ended).code).toBe(3);
-    expect(second.stderr()).toMatch(
+    const second = await plan([...space.argv, '--json'], { cwd });
+    expect(second.code).toBe(3);
+    expect(second.stderr).toMatch(
       /^Cannot change deployment "shop": up by \S+ \(process \d+\) is at work since/,
     );
-    expect(second.stderr()).toContain(`(process ${pid})`);
-    expect(jsonLines(second.stdout()).at(-1)).toMatchObject({ type: 'result', outcome: 'failed' });
+    expect(second.stderr).toContain(`(process ${pid})`);
+    expect(jsonLines(second.stdout).at(-1)).toMatchObject({ type: 'result', outcome: 'failed' });
     expect(await readdir(join(cwd, '.plan/detached'))).toEqual(['shop.log']);
     await space.open('db');
     expect((await plan(['attach'], { cwd })).code).toBe(0);
@@ -157,7 +166,7 @@ describe('plan up --detach', () => {
     expect((await question.ended).code).toBe(2);
     expect(question.stderr()).toContain('Cannot ask for confirmation: there is no terminal');
     const { up } = await detached(cwd, [...space.argv, '--yes']);
-    expect(up.stderr()).toContain('web-1');
+    expect(up.stderr).toContain('web-1');
     expect((await plan(['attach'], { cwd })).code).toBe(0);
     expect(await space.ids()).toHaveLength(2);
     await space.down();
@@ -171,9 +180,9 @@ providers: { there: { type: docker, host: "unix:///nowhere/docker.sock" } }
 levels: [{ name: only, services: { db: { provider: there, image: "debian:12" } } }]
 `;
     await using space = await shop(hosts);
-    const up = startProgram(space.path, ['up', 'shop.yml', '--detach']);
-    expect((await up.ended).code).toBe(1);
-    expect(up.stderr()).toContain('/nowhere/docker.sock');
+    const up = await plan(['up', 'shop.yml', '--detach'], { cwd: space.path });
+    expect(up.code).toBe(1);
+    expect(up.stderr).toContain('/nowhere/docker.sock');
     expect(await readdir(join(space.path, '.plan/detached'))).toEqual([]);
   });
 
@@ -286,12 +295,6 @@ levels: [{ name: only, services: { db: { provider: there, image: "debian:12" } }
     expect((await background.ended).code).toBe(2);
   });
 });
-
-async function detachedJson(cwd: string, argv: readonly string[]) {
-  const up = startProgram(cwd, argv);
-  expect((await up.ended).code, up.stderr()).toBe(0);
-  return { up, pid: Number(jsonLines(up.stdout())[1]?.['pid']) };
-}
 
 function childrenOf(pid: number): readonly number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')

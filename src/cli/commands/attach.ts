@@ -15,6 +15,7 @@ import { chooseRenderer, jsonOutputs, progressOf } from '../render/choose.ts';
 import { jsonRenderer, writeJsonLine } from '../render/json.ts';
 import type { Renderer } from '../render/renderer.ts';
 import { together } from '../render/renderer.ts';
+import type { Timeline } from '../render/timeline.ts';
 import { createTimeline } from '../render/timeline.ts';
 import { isAbort, watchStop } from '../stopping.ts';
 import { reportTask } from '../task-report.ts';
@@ -34,9 +35,14 @@ export const attachCommand: Command = (context) =>
       const { kind } = attachment.operation;
       for (const output of outputs)
         writeJsonLine(output, { type: 'version', format: 1, version: version(), operation: kind });
+      if (attachment.presence !== 'under-way') {
+        ended.push(reported(context, attachment, { directory, wasFollowed: false }));
+        attachment = null;
+      }
       while (attachment !== null) {
-        ended.push(await followOne(context, attachment, { signal, directory }));
-        attachment = attachment.presence === 'under-way' ? await attachment.next({ signal }) : null;
+        const end = await show(context, attachment, signal);
+        ended.push(reported(context, end, { directory, wasFollowed: true }));
+        attachment = await attachment.next({ signal });
       }
       const outcome = ended.find((one) => one.outcome !== 'succeeded')?.outcome ?? 'succeeded';
       for (const output of outputs) writeJsonLine(output, resultLine(directory, kind, outcome, ended));
@@ -48,47 +54,40 @@ export const attachCommand: Command = (context) =>
     }
   });
 
-/** Shows an operation until its end, or says how it ended. */
-async function followOne(
+/** Says how an operation ended. */
+function reported(
   context: Context,
-  attachment: Attachment,
-  { signal, directory }: { readonly signal: AbortSignal; readonly directory: string },
-): Promise<Ended> {
-  const { operation, state, presence } = attachment;
-  const timeline = createTimeline(operation.startedAt);
-  const isFollowed = presence === 'under-way';
-  const end = isFollowed ? await show(context, attachment, { signal, timeline }) : { operation, state };
-  const { outcome, endedAt } = end.operation;
+  { operation, state, timeline = createTimeline(operation.startedAt) }: Shown,
+  { directory, wasFollowed }: { readonly directory: string; readonly wasFollowed: boolean },
+): Ended {
+  const { outcome, endedAt } = operation;
+  const end = { operation, state };
+  const words = endWords(context, end, { directory, isFollowed: wasFollowed });
+  if (words !== null && progressOf(context) !== 'json') tell(context, words);
   const performed = {
     task: attachedTask(context, end),
     outcome: outcome ?? 'interrupted',
     worked: true,
-    state: end.state,
+    state,
     timeline,
-    abandoned: false,
     error: null,
   } as const;
-  const words = endWords(context, end, { directory, isFollowed });
-  if (words !== null && progressOf(context) !== 'json') tell(context, words);
-  if (endedAt !== null && isFollowed) reportTask(context, performed, { directory, now: endedAt });
+  if (endedAt !== null && wasFollowed) reportTask(context, performed, { directory, now: endedAt });
   return performed;
 }
 
-async function show(
-  context: Context,
-  attachment: Attachment,
-  {
-    signal,
-    timeline,
-  }: { readonly signal: AbortSignal; readonly timeline: ReturnType<typeof createTimeline> },
-): Promise<FollowedEnd> {
+type Shown = FollowedEnd & { readonly timeline?: Timeline };
+
+/** Shows an operation until its end. */
+async function show(context: Context, attachment: Attachment, signal: AbortSignal): Promise<Shown> {
   const { operation, state } = attachment;
+  const timeline = createTimeline(operation.startedAt);
   const renderer = await rendererOf(context, operation);
   const progress = progressOf(context);
   if (progress === 'plain' || progress === 'tty') renderer.note(openingWords(attachment));
   if (progress === 'plain') for (const line of soFarLines(state)) renderer.note(line);
   try {
-    return await attachment.follow({
+    const end = await attachment.follow({
       signal,
       onEvent(event, current) {
         timeline.note(event, current);
@@ -96,6 +95,7 @@ async function show(
         else renderer.event(event, current);
       },
     });
+    return { ...end, timeline };
   } finally {
     renderer.finish(null);
   }

@@ -1,13 +1,10 @@
 import { once } from 'node:events';
 import { PlanError, UsageError } from '../../errors.ts';
 import type { Command } from '../command-spec.ts';
-import { COMMANDS } from '../commands.ts';
 import type { Context } from '../context.ts';
 import type { Answer, Handed } from '../detached.ts';
-import { handedOver } from '../detached.ts';
-import { GLOBAL_FLAGS } from '../global-flags.ts';
+import { givenAgain, handedOver } from '../detached.ts';
 import { operate } from '../operate.ts';
-import { parseArgv } from '../parse.ts';
 import type { Task } from '../perform-task.ts';
 import { readPlanned } from '../read-planned.ts';
 import { upTask } from '../up-task.ts';
@@ -36,12 +33,9 @@ export const backgroundCommand: Command = async (own) => {
 };
 
 /** What was typed, as if it had been typed here. */
-function contextOf(own: Context, { env, cwd, flags, argv }: Handed): Context {
+function contextOf(own: Context, { env, cwd, flags, args, options }: Handed): Context {
   for (const [name, value] of Object.entries(env)) process.env[name] = value;
-  const invocation = parseArgv(argv, COMMANDS, GLOBAL_FLAGS);
-  if (invocation.kind !== 'command') throw new Error('There is no command. This is a bug in plan.');
-  const { args, rest, options } = invocation;
-  return { io: { ...own.io, env, cwd }, flags, args, rest, options, commands: COMMANDS };
+  return { ...own, io: { ...own.io, env, cwd }, flags, args, options: givenAgain(options) };
 }
 
 function reported(task: Task, line: Line): Task {
