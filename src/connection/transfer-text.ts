@@ -108,6 +108,7 @@ tell done`;
 export const GET: ShellText = `path=$1 user=$2 nonce=$3${COMMON}${GET_PLAIN}
 if [ -d "$path" ]; then
   odd=$(find "$path/." ! -type f ! -type d ! -type l -print 2>/dev/null)
+  odd=\${odd#"$path/./"}
   [ -z "$odd" ] || fail "\\"\${odd%%"$newline"*}\\" is a special file"
   why=$(cd "$path" 2>&1) || fail "$why"
   cd "$path" || exit

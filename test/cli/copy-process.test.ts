@@ -92,7 +92,7 @@ async function leftovers(directory: string): Promise<readonly string[]> {
 describe('the process of plan copy', () => {
   it(
     'brings 200 MB and 5,000 files there and back as they were, in 200 MB',
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async () => {
       execFileSync('sh', ['-c', 'head -c 200000000 /dev/urandom >big'], { cwd: space.path });
       const many = join(space.path, 'many');
@@ -192,7 +192,7 @@ describe('the process of plan copy', () => {
     });
   });
 
-  it('says that the disk here is full, and leaves nothing', async () => {
+  it.skipIf(process.getuid?.() !== 0)('says that the disk here is full, and leaves nothing', async () => {
     await writeFile(at('here-0', 'much'), Buffer.alloc(3_000_000));
     await mkdir(join(space.path, 'tiny'));
     const script =

@@ -51,14 +51,14 @@ async function listing(path: string, name = ''): Promise<string[]> {
   return [`${mode} ${name}/`, ...below];
 }
 
-async function makeTree(path: string): Promise<void> {
+async function makeTree(path: string, size: number): Promise<void> {
   await mkdir(join(path, '-dir with space', LONG), { recursive: true });
   await mkdir(join(path, 'empty'), { mode: 0o750 });
   await writeFile(join(path, 'new\nline'), 'x');
   await writeFile(join(path, '.hidden'), '');
   await writeFile(join(path, '..odd'), 'odd', { mode: 0o600 });
   await writeFile(join(path, '-dir with space', '--run.sh'), '#!/bin/sh\n', { mode: 0o755 });
-  await writeFile(join(path, '-dir with space', LONG, LONG), randomBytes(270_000), { mode: 0o444 });
+  await writeFile(join(path, '-dir with space', LONG, LONG), randomBytes(size), { mode: 0o444 });
   await symlink('../nowhere', join(path, 'dangling'));
   await symlink('-dir with space', join(path, 'link'));
   await symlink('-odd\n', join(path, `it's "odd" $HOME`));
@@ -169,7 +169,7 @@ for (const kind of [OPENSSH, PROCESSES, CONTAINERS, ...WITHOUT_TAR]) {
     }
 
     it('brings a tree to the machine and back as it was', async () => {
-      await makeTree(join(here, 'tree'));
+      await makeTree(join(here, 'tree'), isSlow ? 1_000 : 700_000);
       const before = await listing(join(here, 'tree'));
       await put(join(here, 'tree'), there);
       expect(await listing(join(seen, 'tree'))).toEqual(before);
