@@ -118,6 +118,36 @@ describe('scale()', () => {
     expect([...harness.cloud.alive()].sort()).toEqual(['db-0', 'site-0', 'site-1', 'site-2']);
   });
 
+  it('goes without what was removed after an up whose plan says the same number', async () => {
+    await using harness = await createHarness();
+    await harness.up(await harness.plan(text()));
+    await harness.scale(await kept(harness), without('web-0'));
+    const { state, worked } = await harness.up(await harness.plan(text(2)));
+    expect(worked).toBe(false);
+    expect([...harness.cloud.alive()].sort()).toEqual(['db-0', 'web-1', 'web-2']);
+    expect(web(state)).toMatchObject({ count: 2, override: { planned: { max: 2 }, without: ['web-0'] } });
+  });
+
+  it('launches what was ended alone again, whatever else it changes', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(text());
+    await harness.up(plan);
+    await harness.down(plan, { only: ['db-0', 'web-1'] });
+    expect((await harness.scale(await kept(harness), to(3))).outcome).toBe('succeeded');
+    expect([...harness.cloud.alive()].sort()).toEqual(['db-0', 'web-0', 'web-1', 'web-2']);
+  });
+
+  it('refuses a deployment that is down, and records nothing', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(text());
+    await harness.up(plan);
+    await harness.down(plan);
+    await expect(harness.scale(await kept(harness), to(5))).rejects.toThrow(
+      'Cannot scale "stack": it is terminated',
+    );
+    expect((await harness.store.load('stack'))?.overrides.size).toBe(0);
+  });
+
   it('holds against a plan that says something else again, which diff tells', async () => {
     await using harness = await createHarness();
     await harness.up(await harness.plan(text()));
