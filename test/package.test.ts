@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,4 +32,19 @@ it('the packed tarball holds all that a plan needs to come up, and the public AP
   }
   const api = `import('${join(directory, 'package/dist/index.js')}').then((api) => console.log(Object.keys(api).sort().join()))`;
   expect((await run(process.execPath, ['-e', api])).stdout).toMatch(/\bopenState\b/);
+});
+
+it('the packed tarball holds the licences of the packages that are part of its programs', async () => {
+  const programs = join(directory, 'package/dist/cli');
+  const notices = await readFile(join(programs, 'THIRD-PARTY.txt'), 'utf8');
+  const parts = new Set<string>();
+  for (const name of await readdir(programs)) {
+    const text = await readFile(join(programs, name), 'utf8');
+    for (const [, part = ''] of text.matchAll(
+      /^\/\/#? ?(?:region )?\S*node_modules\/((?:@[^/]+\/)?[^/]+)\//gm,
+    ))
+      parts.add(part);
+  }
+  expect(parts).toContain('yaml');
+  for (const part of parts) expect(notices).toMatch(new RegExp(`^${part} \\d`, 'm'));
 });
