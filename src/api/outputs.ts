@@ -1,8 +1,8 @@
-import { declaredProvider, instanceOf } from '../colocation.ts';
 import { OperationError, UsageError } from '../errors.ts';
 import type { Machine } from '../machine.ts';
 import { MASK, isSensitive, reveal as revealed } from '../sensitive.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
+import { whereabouts } from '../state/whereabouts.ts';
 
 export interface OutputOptions {
   /** `SERVICE`, `MACHINE`, or one attribute of these: `SERVICE.ATTRIBUTE`. Default: everything. */
@@ -81,7 +81,7 @@ function unknownAttribute(target: string, machines: readonly MachineOutputs[]): 
 }
 
 function valuesOf(machine: Machine, isRevealed: boolean): MachineOutputs['values'] {
-  const { name, index, service, level, provider, id, addresses, outputs } = machine;
+  const { name, index, service, level, outputs } = machine;
   const own = Object.entries(outputs).map(([key, value]): [string, string] => [
     key,
     isSensitive(value) && !isRevealed ? MASK : revealed(value),
@@ -91,12 +91,7 @@ function valuesOf(machine: Machine, isRevealed: boolean): MachineOutputs['values
     index,
     service,
     level,
-    provider: declaredProvider(provider),
-    id: id === null ? null : instanceOf(id),
-    hostname: addresses?.hostname ?? null,
-    address: addresses?.address ?? null,
-    privateIp: addresses?.privateIp ?? null,
-    publicIp: addresses?.publicIp ?? null,
+    ...whereabouts(machine),
     ...Object.fromEntries(own),
   };
 }

@@ -1,8 +1,8 @@
-import { declaredProvider, instanceOf } from '../colocation.ts';
 import type { Machine } from '../machine.ts';
 import type { SelectableMachine } from '../selector.ts';
 import type { DeploymentState } from './deployment-state.ts';
 import { machineState } from './machine-state.ts';
+import { whereabouts } from './whereabouts.ts';
 
 export interface SelectOptions {
   /** True: machines that are gone can be selected too, as for waiting until they are. */
@@ -56,18 +56,13 @@ function createRank({ plan }: DeploymentState): (machine: Machine) => Ranks {
 }
 
 function selectable(machine: Machine): SelectableMachine {
-  const { name, index, service, level, provider, id, addresses, generation, labels } = machine;
+  const { name, index, service, level, generation, labels } = machine;
   return {
     name,
     index,
     service,
     level,
-    provider: declaredProvider(provider),
-    id: id === null ? null : instanceOf(id),
-    hostname: addresses?.hostname ?? null,
-    address: addresses?.address ?? null,
-    privateIp: addresses?.privateIp ?? null,
-    publicIp: addresses?.publicIp ?? null,
+    ...whereabouts(machine),
     state: machineState(machine),
     generation,
     labels,

@@ -1,4 +1,3 @@
-import { declaredProvider, instanceOf } from '../colocation.ts';
 import type { Count } from '../count.ts';
 import { gapsIn, indexesOf } from '../count.ts';
 import type { OperationKind, Outcome, ServiceRecord } from '../fact.ts';
@@ -10,6 +9,7 @@ import type { DeploymentState } from './deployment-state.ts';
 import { machineState } from './machine-state.ts';
 import { combinedState, serviceState } from './status-rules.ts';
 import type { GroupState } from './status-rules.ts';
+import { whereabouts } from './whereabouts.ts';
 
 /** What `plan status --json` prints; times are ISO 8601 in UTC, sensitive values are `***`. */
 export interface StatusDocument {
@@ -161,17 +161,12 @@ function serviceStatus(record: ShownRecord, machines: readonly Machine[], paths:
 }
 
 function machineStatus(machine: Machine, paths: StatusPaths): MachineStatus {
-  const { name, index, provider, id, addresses, attempts, failure } = machine;
+  const { name, index, attempts, failure } = machine;
   return {
     name,
     index,
     state: machineState(machine),
-    provider: declaredProvider(provider),
-    id: id === null ? null : instanceOf(id),
-    hostname: addresses?.hostname ?? null,
-    address: addresses?.address ?? null,
-    privateIp: addresses?.privateIp ?? null,
-    publicIp: addresses?.publicIp ?? null,
+    ...whereabouts(machine),
     labels: machine.labels,
     outputs: maskedOutputs(machine),
     attempts: { launch: attempts.launch ?? 0, bootstrap: attempts.bootstrap ?? 0 },
