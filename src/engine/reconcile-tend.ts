@@ -70,7 +70,10 @@ function takeTurns(
   for (const machine of machinesOf(group, situation)) {
     const pending = pendingOf(machine, situation);
     if (pending !== undefined) waiting.push(pending);
-    else if (machine.gaveUp ? goal.verb === 'reboot' : !isOver(machine, goal, situation)) take(machine.name);
+    else if (machine.gaveUp ? goal.verb === 'reboot' : !isOver(machine, goal, situation)) {
+      if (serial) return begun;
+      take(machine.name);
+    }
   }
   for (const revision of waiting) {
     const place = placeOf(revision.machine);
