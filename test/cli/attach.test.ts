@@ -120,6 +120,33 @@ describe('plan attach', () => {
     expect((await plan(['attach', 'shop'], { cwd })).code).toBe(2);
   });
 
+  it('ends with an operation that broke off, although another one has gone on since', async () => {
+    await using space = await shop();
+    const { path: cwd } = space;
+    const up = startProgram(cwd, space.up);
+    await up.says('connected');
+    await using state = await openState({ cwd });
+    const deployment = await state.deployment('shop', { timeout: 5_000 });
+    const attachment = await deployment.attach();
+    expect(attachment).toMatchObject({ presence: 'under-way', operation: { id: 1, endedAt: null } });
+    up.kill('SIGKILL');
+    await up.ended;
+    expect((await deployment.attach()).presence).toBe('broken');
+    await space.open('web');
+    expect((await plan(space.up, { cwd })).code).toBe(0);
+    const { operation, state: last } = await attachment.follow();
+    expect(operation).toMatchObject({ id: 1, endedAt: null });
+    expect(last.operation).toMatchObject({ id: 1, endedAt: null });
+    expect(await attachment.next()).toBeNull();
+    const following = (await deployment.attach()).follow();
+    const seen: string[] = [];
+    for await (const { fact, isPast } of following) if (isPast) seen.push(fact.type);
+    expect([seen[0], seen.at(-1)]).toEqual(['operation-started', 'operation-ended']);
+    expect((await following).operation).toMatchObject({ id: 2, outcome: 'succeeded' });
+    await space.open('down');
+    expect((await plan(['down', '--yes', ...space.up.slice(2)], { cwd })).code).toBe(0);
+  });
+
   it('answers how the last operation ended when none is under way', async () => {
     await using space = await shop();
     const { path: cwd } = space;

@@ -20,7 +20,7 @@ levels:
       web: { count: 2, bootstrap: { run: "until [ -e ${gates}/web ]; do sleep 0.05; done; [ ! -e ${gates}/bad ]" } }
 `;
 
-const gone = async (path: string): Promise<void> => {
+const takeDown = async (path: string): Promise<void> => {
   expect((await plan(['down', 'shop', '--yes', '--skip-teardown'], { cwd: path })).code).toBe(0);
 };
 
@@ -62,7 +62,7 @@ describe('plan wait', () => {
     });
     const again = await plan(['wait', '--for', 'ready'], { cwd });
     expect(again).toMatchObject({ code: 0, stderr: '"shop" is ready.\n' });
-    await gone(cwd);
+    await takeDown(cwd);
   });
 
   it('waits for the end of a deployment, and of machines that stop', async () => {
@@ -84,13 +84,21 @@ describe('plan wait', () => {
     );
     const ended = plan(['wait', '--for', 'terminated', '-q'], { cwd });
     const one = plan(['wait', 'web-0', '--for', 'terminated', '--json'], { cwd });
-    await gone(cwd);
+    await takeDown(cwd);
     expect(await ended).toMatchObject({ code: 0, stderr: '' });
     expect(JSON.parse((await one).stdout)).toMatchObject({ end: 'reached', lacking: [] });
     const never = await plan(['wait', 'web', '--for', 'ready', '-d', 'shop'], { cwd });
     expect(never.code).toBe(1);
     expect(never.stderr).toContain('web-0  terminated');
     expect(never.stderr).toContain('Next: plan up shop.yml');
+    const [gone, lost] = [
+      plan(['wait', 'web', '--for', 'terminated', '-d', 'shop'], { cwd }),
+      plan(['wait', 'web', '--for', 'ready', '-d', 'shop'], { cwd }),
+    ];
+    expect((await plan(['down', 'shop', '--purge', '--yes'], { cwd })).code).toBe(0);
+    expect((await gone).code).toBe(0);
+    expect(await lost).toMatchObject({ code: 1 });
+    expect((await lost).stderr).toContain('to be ready: its record was removed\n');
   });
 
   it('says what failed once nothing is under way that could heal it', async () => {
@@ -108,7 +116,7 @@ describe('plan wait', () => {
     const db = await plan(['wait', 'db', '--for', 'failed'], { cwd });
     expect(db.code).toBe(1);
     expect(db.stderr).toMatch(/^Cannot wait any longer for a failure: the up by \S+ has ended \(failed\)/);
-    await gone(cwd);
+    await takeDown(cwd);
   });
 
   it('says that the process of the operation is gone', async () => {
@@ -124,7 +132,7 @@ describe('plan wait', () => {
     expect(stderr).toContain(
       'broke off: its process is gone, and no other is under way\n  db-0  bootstrapping\n',
     );
-    await gone(cwd);
+    await takeDown(cwd);
   });
 
   it('ends with the exit code of a signal', async () => {
@@ -154,7 +162,7 @@ describe('plan wait', () => {
     await space.open('db');
     await space.open('web');
     expect((await up.ended).code).toBe(0);
-    await gone(cwd);
+    await takeDown(cwd);
   });
 
   it('refuses what it cannot wait for', async () => {
@@ -174,6 +182,6 @@ describe('plan wait', () => {
     await Promise.all([space.open('db'), space.open('web')]);
     expect((await plan(['up', 'shop.yml'], { cwd })).code).toBe(0);
     expect((await plan(['wait', 'nothing', '--for', 'ready'], { cwd })).code).toBe(2);
-    await gone(cwd);
+    await takeDown(cwd);
   });
 });
