@@ -2,7 +2,7 @@ import { OperationError, UsageError } from '../errors.ts';
 import type { Machine } from '../machine.ts';
 import { MASK, isSensitive, reveal as revealed } from '../sensitive.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
-import { whereabouts } from '../state/whereabouts.ts';
+import { builtIn } from '../state/whereabouts.ts';
 
 export interface OutputOptions {
   /** `SERVICE`, `MACHINE`, or one attribute of these: `SERVICE.ATTRIBUTE`. Default: everything. */
@@ -81,17 +81,13 @@ function unknownAttribute(target: string, machines: readonly MachineOutputs[]): 
 }
 
 function valuesOf(machine: Machine, isRevealed: boolean): MachineOutputs['values'] {
-  const { name, index, service, level, outputs } = machine;
+  const { outputs } = machine;
   const own = Object.entries(outputs).map(([key, value]): [string, string] => [
     key,
     isSensitive(value) && !isRevealed ? MASK : revealed(value),
   ]);
   return {
-    name,
-    index,
-    service,
-    level,
-    ...whereabouts(machine),
+    ...builtIn(machine),
     ...Object.fromEntries(own),
   };
 }

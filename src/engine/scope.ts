@@ -1,4 +1,3 @@
-import { declaredProvider, instanceOf } from '../colocation.ts';
 import type { Scalar } from '../json.ts';
 import type { Machine } from '../machine.ts';
 import { machineName } from '../machine.ts';
@@ -7,6 +6,7 @@ import type { Attributes, Scope } from '../plan/template.ts';
 import { reveal } from '../sensitive.ts';
 import { hasBeenReached } from '../state/tally.ts';
 import type { Journal } from './journal.ts';
+import { builtIn } from '../state/whereabouts.ts';
 
 /** What the templates of each place may read, taken from the live state. */
 export interface Scopes {
@@ -80,21 +80,6 @@ export function createScopes(plan: Plan, journal: Pick<Journal, 'state' | 'versi
 /** What is known of a machine before it is launched. */
 function atLaunch({ name, level }: Service, machine: Machine | null): Attributes {
   return { service: name, level, ...(machine === null ? {} : { name: machine.name, index: machine.index }) };
-}
-
-export function builtIn(machine: Machine): Attributes {
-  return {
-    name: machine.name,
-    index: machine.index,
-    service: machine.service,
-    level: machine.level,
-    provider: declaredProvider(machine.provider),
-    id: machine.id === null ? null : instanceOf(machine.id),
-    hostname: machine.addresses?.hostname ?? null,
-    address: machine.addresses?.address ?? null,
-    privateIp: machine.addresses?.privateIp ?? null,
-    publicIp: machine.addresses?.publicIp ?? null,
-  };
 }
 
 export function outputsOf(machine: Machine): Attributes {

@@ -2,7 +2,7 @@ import type { Machine } from '../machine.ts';
 import type { SelectableMachine } from '../selector.ts';
 import type { DeploymentState } from './deployment-state.ts';
 import { machineState } from './machine-state.ts';
-import { whereabouts } from './whereabouts.ts';
+import { builtIn } from './whereabouts.ts';
 
 export interface SelectOptions {
   /** True: machines that are gone can be selected too, as for waiting until they are. */
@@ -56,13 +56,9 @@ function createRank({ plan }: DeploymentState): (machine: Machine) => Ranks {
 }
 
 function selectable(machine: Machine): SelectableMachine {
-  const { name, index, service, level, generation, labels } = machine;
+  const { generation, labels } = machine;
   return {
-    name,
-    index,
-    service,
-    level,
-    ...whereabouts(machine),
+    ...builtIn(machine),
     state: machineState(machine),
     generation,
     labels,

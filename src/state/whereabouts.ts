@@ -22,3 +22,16 @@ export function whereabouts({ provider, id, addresses }: Machine): Whereabouts {
     publicIp: addresses?.publicIp ?? null,
   };
 }
+
+/** What every machine offers, whatever its scripts report. */
+export interface BuiltIn extends Whereabouts {
+  readonly name: string;
+  readonly index: number;
+  readonly service: string;
+  readonly level: string;
+}
+
+export function builtIn(machine: Machine): BuiltIn {
+  const { name, index, service, level } = machine;
+  return { name, index, service, level, ...whereabouts(machine) };
+}

@@ -4,7 +4,8 @@ import type { Machine } from '../../machine.ts';
 import type { FileSpec, Script, Service } from '../../plan/plan.ts';
 import type { Scope } from '../../plan/template.ts';
 import { render } from '../../plan/template.ts';
-import { builtIn, outputsOf } from '../scope.ts';
+import { builtIn } from '../../state/whereabouts.ts';
+import { outputsOf } from '../scope.ts';
 import type { PerformContext } from './context.ts';
 import { baseOf } from './context.ts';
 
