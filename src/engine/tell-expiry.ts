@@ -1,4 +1,5 @@
 import { isShared } from '../colocation.ts';
+import type { FactBody } from '../fact.ts';
 import type { Plan } from '../plan/plan.ts';
 import { servicesOf } from '../plan/plan.ts';
 import type { Observation, PowerAnswer, Provider } from '../providers/provider.ts';
@@ -51,6 +52,14 @@ async function tellMachines(
   const seen = await provider.describe(ids, { signal });
   const there = new Set(ids.filter((id) => !isGone(seen.get(id)?.state ?? 'unknown')));
   const refused = await askToExpire(provider, [...there], running);
+  await journal.commit(
+    [...state.machines.values()].flatMap((machine): readonly FactBody[] => {
+      const { name, id, generation } = machine;
+      if (id === null || !known.has(id) || there.has(id) || !hasBeenReached(machine)) return [];
+      // The next `up` looks for itself, and launches it again.
+      return [{ type: 'machine-revised', machine: name, generation, to: 'look', cause: 'it may have ended' }];
+    }),
+  );
   const machines = [...state.machines.values()].filter(
     ({ id, provider: name }) => !isShared(name) && id !== null,
   );
