@@ -102,7 +102,11 @@ export async function workOnFleet<T>(
       ...overOptions(session, options, tools),
       isFailure: (value: T) => work.isFailure(value),
       onEvent(event: OverEvent<T>) {
-        if (event.type === 'ended') logbook.end(event);
+        if (event.type === 'ended') {
+          logbook.end(event);
+          const machine = state.machines.get(event.machine);
+          if (machine !== undefined) reach.release(machine);
+        }
         emit(event);
       },
     };

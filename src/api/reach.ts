@@ -1,3 +1,4 @@
+import { instanceOf } from '../colocation.ts';
 import type { Connection } from '../connection/connection.ts';
 import { ConnectionError } from '../connection/connection.ts';
 import type { Fleet } from '../engine/fleet/fleet.ts';
@@ -25,6 +26,8 @@ export interface Reach extends AsyncDisposable {
   plan(): Promise<Plan | null>;
   /** Lends connections as `use` does, and rejects with what the connection does. It is closed with this. */
   readonly fleet: Fleet;
+  /** Closes the connection of a machine once nobody works with it. */
+  release(machine: Machine): void;
   /**
    * Lends the connection of a machine to work that is begun at most once. Rejects with `OperationError` when there is
    * none within that time, or when it breaks.
@@ -78,6 +81,9 @@ function reachFrom(session: Session, store: Store, state: DeploymentState, input
     state,
     plan: readPlan,
     fleet,
+    release({ id }) {
+      if (id !== null) wiring.connections.release(instanceOf(id));
+    },
     async use(machine, { signal, connectTimeout: connectWithin }, work) {
       try {
         return await fleet.use(machine, { signal, connectWithin }, work);

@@ -126,7 +126,11 @@ export async function performFleet<T>(context: Context, task: FleetTask<T>): Pro
     const [only] = machines;
     // What the only command made of it is told by its output and its exit code.
     if (machines.length === 1 && only !== undefined && task.codeOf !== undefined) {
-      if (only.outcome.kind !== 'ended') tell(context, `${only.machine}: ${whyOf(only.outcome, options)}`);
+      if (only.outcome.kind !== 'ended')
+        tell(
+          context,
+          `${only.machine}: ${only.outcome.kind === 'skipped' ? 'not begun: ' : ''}${whyOf(only.outcome, options)}`,
+        );
       return;
     }
     tell(context, fleetReport(ended, options).join('\n'));
