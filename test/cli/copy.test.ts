@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ran, RunOptions } from './command.ts';
@@ -156,7 +156,9 @@ describe('plan copy', () => {
   });
 
   it('shows bytes on a terminal, and leaves nothing when it is interrupted', async () => {
-    await writeFile(join(space.path, 'big'), Buffer.alloc(300_000_000, 'x'));
+    // Too large to be copied to its end.
+    await writeFile(join(space.path, 'big'), '');
+    await truncate(join(space.path, 'big'), 50_000_000_000);
     const terminal = { columns: 100, rows: 30 };
     const ran = await run(['copy', 'big', 'web-0:big'], {
       terminal,
@@ -166,6 +168,20 @@ describe('plan copy', () => {
     });
     expect(ran.code).toBe(130);
     expect(ran.stderr).toMatch(/copy {2}0 of 1 done, [\d.]+ MB, [\d.]+ MB\/s/);
+    const told = await run(['copy', 'big', 'web-0:big', '--json'], {
+      onStdout: (text, send) => {
+        if (text.includes('"type":"progress"')) send('SIGTERM');
+      },
+    });
+    expect(told.code).toBe(143);
+    const lines = jsonLines(told.stdout);
+    expect(lines.find(({ type }) => type === 'progress')).toMatchObject({
+      machine: 'web-0',
+      bytes: expect.any(Number) as unknown,
+    });
+    expect(lines.at(-1)).toMatchObject({ type: 'result', outcome: 'interrupted' });
+    const here = await run(['copy', 'big', 'web-0:big', '--timeout', '500ms']);
+    expect([here.code, here.stderr]).toEqual([1, expect.stringMatching(/not done within 500ms/)]);
     expect(await there('web-0', 'big')).toBe('');
     await rm(join(space.path, 'big'));
   });
