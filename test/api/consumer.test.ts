@@ -239,7 +239,7 @@ it('a program in a strict project uses every function of the API, and does what 
     'departures web-2 2',
     'extend true 0',
     'down one succeeded',
-    'export 3 3 ready',
+    'export 3 3 degraded',
     'lock true true',
     'gc 0 0 0',
     'there 3',
