@@ -64,7 +64,7 @@ export async function downTarget(
 ): Promise<DownTarget> {
   const inputs = inputSource(session, options);
   const { skipTeardown = false, purge = false, forceProtected = false, ifExpired = false } = options;
-  const only = options.only === undefined ? undefined : select(options.only, state);
+  const only = options.only === undefined ? undefined : select(options.only, state, { gone: true });
   if (purge && only !== undefined)
     throw new UsageError(`Cannot purge "${state.name}": only some of its machines go`);
   if (!forceProtected) refuseDown(state, only);
