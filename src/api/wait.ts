@@ -55,6 +55,7 @@ export async function waitFor(
   let idleSince: number | null = null;
   for (;;) {
     signal.throwIfAborted();
+    const looked = systemClock.now();
     // First, so that what is recorded before the lock is given back is seen by the look that comes after it.
     const holder = await store.holder(name);
     const state = await store.load(name);
@@ -70,7 +71,9 @@ export async function waitFor(
     if (idleSince !== null && now - idleSince >= GRACE) return { ...last, end: 'over' };
     const left = began + timeout - now;
     if (left <= 0) return { ...last, end: 'timeout' };
-    await systemClock.sleep(Math.min(INTERVAL, left), { signal });
+    // A look at a very large deployment takes its time, and is made less often.
+    const pause = Math.max(INTERVAL, 2 * (now - looked));
+    await systemClock.sleep(Math.min(pause, left), { signal });
   }
 
   function seen(state: DeploymentState): Omit<WaitResult, 'end'> {
