@@ -19,6 +19,7 @@ const LONGEST = [
   'scenarios/killed',
   'scenarios/hosts-adversity',
   'engine/ec2-crash',
+  'cli/exec-',
   'cli/race',
   'cli/copy-process',
   'cli/detach',

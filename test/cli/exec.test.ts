@@ -1,10 +1,12 @@
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openState } from '../../src/api/open-state.ts';
+import { run as runIn } from '../../src/cli/run.ts';
 import { isGone } from '../support/processes.ts';
 import type { Ran, RunOptions } from './command.ts';
-import { jsonLines, plan, workspace } from './command.ts';
+import { collector, jsonLines, plan, workspace } from './command.ts';
 
 const FLEET = `
 version: 1
@@ -266,6 +268,30 @@ describe('plan exec', () => {
     expect(pids).toHaveLength(2);
     expect(pids.map(isGone)).toEqual([true, true]);
     expect(Date.now() - began).toBeLessThan(10_000);
+  });
+
+  it('ends the commands when nobody reads what they print any more', async () => {
+    let text = '';
+    const stdout = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        text += chunk.toString();
+        done(text.includes('\nweb') ? Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }) : null);
+      },
+    }).on('error', () => undefined);
+    const stderr = collector();
+    const code = await runIn(['exec', 'web', '--', 'sh', '-c', 'echo $$; exec yes'], {
+      stdin: new PassThrough(),
+      stdout,
+      stderr: stderr.stream,
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+      cwd: space.path,
+      onStop: () => () => undefined,
+      exit: () => undefined,
+    });
+    expect({ code, stderr: stderr.text() }).toEqual({ code: 141, stderr: '' });
+    const pids = [...text.matchAll(/\| (\d+)$/gm)].map(([, pid]) => Number(pid));
+    expect(pids.length).toBeGreaterThan(0);
+    expect(pids.every(isGone)).toBe(true);
   });
 
   it('refuses what cannot be run, and says what to do', async () => {
