@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { cloudScenario, onMachines, SSH_PORT } from '../scenarios/cloud-scenario.ts';
 import { scenario } from '../scenarios/scenario.ts';
+import { BUSYBOX, dockerMissing, startDocker } from '../support/docker.ts';
 import { keyOf } from '../support/ssh-access.ts';
 import { sshdMissing } from '../support/sshd.ts';
 import { startWorld } from '../support/sshd-world.ts';
@@ -10,6 +11,7 @@ import type { Ran } from './command.ts';
 import { plan } from './command.ts';
 
 const missing = sshdMissing();
+const noDocker = dockerMissing();
 const PASSPHRASE = { PLAN_PASSPHRASE: 'words of a test' };
 
 /** Runs a command in another state directory than the scenario's. */
@@ -71,6 +73,38 @@ levels:
     expect(await space.run(['import', 'back.export'], env)).toMatchObject({ code: 0 });
     expect(await space.run(['down', '--yes', 'nodes'])).toMatchObject({ code: 0 });
     expect(readdirSync(join(space.stateDirectory, 'hosts'))).toEqual([]);
+  },
+  90_000,
+);
+
+it.skipIf(noDocker !== undefined)(
+  `containers go on from another state directory${noDocker ? `: ${noDocker}` : ''}`,
+  async () => {
+    const space = await scenario();
+    await using docker = await startDocker();
+    await space.write(
+      'boxes.yml',
+      `
+version: 1
+name: boxes
+providers: { box: { type: docker, host: "${docker.address}" } }
+defaults: { provider: box, image: "${BUSYBOX}" }
+levels: [{ name: only, services: { web: { count: 2, bootstrap: { run: ': >/made' }, verify: { run: 'test -e /made' } } } }]
+`,
+    );
+    expect(await space.run(['up', 'boxes.yml'])).toMatchObject({ code: 0 });
+    expect(await space.run(['export', 'boxes.export', '--move'], { env: PASSPHRASE })).toMatchObject({
+      code: 0,
+    });
+    const there = elsewhere(space);
+    expect(await there('import', 'boxes.export')).toMatchObject({ code: 0 });
+    expect((await there('status', '--refresh')).stdout).toMatch(/^boxes {2}ready/);
+    expect((await there('up', 'boxes.yml')).stderr).toContain('there is nothing to do');
+    expect((await there('exec', 'web-1', '--', 'ls', '/made')).stdout).toContain('/made');
+    expect((await there('gc')).stdout).toBe('');
+    expect(await there('down', '--yes')).toMatchObject({ code: 0 });
+    expect(await space.run(['unlock', 'boxes', '--yes'])).toMatchObject({ code: 0 });
+    expect(await space.run(['down', '--yes', 'boxes'])).toMatchObject({ code: 0 });
   },
   90_000,
 );
