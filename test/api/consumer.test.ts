@@ -223,7 +223,7 @@ it('a program in a strict project uses every function of the API, and does what 
     'cancel true',
     'began on web-0',
     'began on web-1',
-    'exec true a  true,a  true web-0 stdout 3,web-1 stdout 3 false',
+    'exec true a  true,a  true web-0 stdout 3,web-1 stdout 3 true',
     'from web-0',
     'copy true true',
     'verify true',
