@@ -15,6 +15,12 @@ export interface CommandShape {
   readonly hidden?: true;
 }
 
+/** Commands that belong together, as help shows them. */
+export interface CommandGroup<C extends CommandShape = CommandShape> {
+  readonly title: string;
+  readonly commands: readonly C[];
+}
+
 export interface ArgumentSpec {
   readonly name: string;
   readonly required: boolean;

@@ -7,11 +7,5 @@ export interface CommandSpec extends CommandShape {
   load(): Promise<Command>;
 }
 
-/** Commands that belong together, as help shows them. */
-export interface CommandGroup {
-  readonly title: string;
-  readonly commands: readonly CommandSpec[];
-}
-
 /** Runs a command and answers its exit code. */
 export type Command = (context: Context) => Promise<number>;

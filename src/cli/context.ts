@@ -1,4 +1,4 @@
-import type { CommandShape, Parsed } from './command-shape.ts';
+import type { CommandGroup, CommandShape, Parsed } from './command-shape.ts';
 import type { GlobalFlags } from './global-flags.ts';
 import type { Io } from './io.ts';
 
@@ -11,6 +11,8 @@ export interface Context {
   readonly rest: readonly string[] | null;
   /** All there are, in the order of help. */
   readonly commands: readonly CommandShape[];
+  /** The same, as help shows them. */
+  readonly groups: readonly CommandGroup[];
   /** The command's own flags. */
   readonly options: Parsed;
 }

@@ -1,5 +1,4 @@
-import type { CommandShape, FlagSpec } from './command-shape.ts';
-import type { CommandGroup } from './command-spec.ts';
+import type { CommandGroup, CommandShape, FlagSpec } from './command-shape.ts';
 import { variableOf } from './global-flags.ts';
 import { table } from './table.ts';
 

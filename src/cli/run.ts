@@ -26,7 +26,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
         const { args, rest, options } = invocation;
         const flags = readGlobalFlags(invocation.globals, io.env);
         const command = await invocation.spec.load();
-        return await command({ io, flags, args, rest, options, commands: COMMANDS });
+        return await command({ io, flags, args, rest, options, commands: COMMANDS, groups: COMMAND_GROUPS });
       }
       default:
         return invocation satisfies never;

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { startOperation } from '../../src/api/operation.ts';
 import { GLOBAL_FLAGS, readGlobalFlags } from '../../src/cli/global-flags.ts';
 import { parseArgv } from '../../src/cli/parse.ts';
-import { COMMANDS } from '../../src/cli/commands.ts';
+import { COMMAND_GROUPS, COMMANDS } from '../../src/cli/commands.ts';
 import type { Context } from '../../src/cli/context.ts';
 import type { StopSignal } from '../../src/cli/io.ts';
 import { operate } from '../../src/cli/operate.ts';
@@ -41,6 +41,7 @@ it('operate() ends the process when an interrupted operation does not end in tim
     rest: invocation.rest,
     options: invocation.options,
     commands: COMMANDS,
+    groups: COMMAND_GROUPS,
   };
   let release: () => void = () => undefined;
   const code = await operate(context, 'down', () =>

@@ -1,10 +1,9 @@
 import { UsageError } from '../../errors.ts';
 import type { Command } from '../command-spec.ts';
-import { COMMAND_GROUPS } from '../commands.ts';
 import { GLOBAL_FLAGS } from '../global-flags.ts';
 import { commandHelp, programHelp } from '../help.ts';
 
-export const helpCommand: Command = ({ io, commands, args: [name] }) => {
+export const helpCommand: Command = ({ io, commands, groups, args: [name] }) => {
   const spec = commands.find((command) => command.name === name && command.hidden !== true);
   if (name !== undefined && spec === undefined)
     throw new UsageError(
@@ -12,7 +11,7 @@ export const helpCommand: Command = ({ io, commands, args: [name] }) => {
       'Run "plan help" to see what there is.',
     );
   io.stdout.write(
-    spec === undefined ? programHelp(COMMAND_GROUPS, GLOBAL_FLAGS) : commandHelp(spec, GLOBAL_FLAGS),
+    spec === undefined ? programHelp(groups, GLOBAL_FLAGS) : commandHelp(spec, GLOBAL_FLAGS),
   );
   return Promise.resolve(0);
 };
