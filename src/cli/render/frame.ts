@@ -54,8 +54,8 @@ function allRows(state: DeploymentState, options: FrameOptions): readonly Row[] 
     else machines.push(machine);
   }
   const levels = state.plan?.levels ?? [];
-  return (options.kind === 'down' ? levels.toReversed() : levels).flatMap((level) =>
-    levelRows(level, services, options),
+  return (options.kind === 'down' || options.kind === 'stop' ? levels.toReversed() : levels).flatMap(
+    (level) => levelRows(level, services, options),
   );
 }
 
@@ -86,7 +86,7 @@ function levelRows(
         rank: RANK.service,
         state: part.state,
         indent: '  ',
-        text: `${part.service.name}  ${progress(part.states, options.kind)}${counts(part.states)}`,
+        text: `${part.service.name}  ${progress(part.states, options.kind)}${counts(part.states, options.kind)}`,
       },
       ...part.machines.flatMap((machine, i) => machineRows(machine, part.states[i] ?? 'pending', options)),
     ]),
@@ -106,15 +106,20 @@ function machineRows(machine: Machine, state: MachineState, { now, since }: Fram
 }
 
 function progress(states: readonly MachineState[], kind: OperationKind): string {
-  const goal = kind === 'down' ? 'terminated' : 'ready';
+  const goal = goalOf(kind);
   return `${states.filter((state) => state === goal).length}/${states.length} ${goal}`;
 }
 
+function goalOf(kind: OperationKind): 'terminated' | 'stopped' | 'ready' {
+  if (kind === 'stop') return 'stopped';
+  return kind === 'down' ? 'terminated' : 'ready';
+}
+
 /** `, 3 bootstrapping, 1 failed`: states on the way, and bad ones. */
-function counts(states: readonly MachineState[]): string {
+function counts(states: readonly MachineState[], kind: OperationKind): string {
   const found = new Map<MachineState, number>();
   for (const state of states) found.set(state, (found.get(state) ?? 0) + 1);
-  for (const settled of ['ready', 'pending', 'terminated'] as const) found.delete(settled);
+  for (const settled of ['ready', 'pending', 'terminated', goalOf(kind)] as const) found.delete(settled);
   return [...found].map(([state, count]) => `, ${count} ${state}`).join('');
 }
 
