@@ -61,8 +61,7 @@ export async function performCopy(
           },
           onEvent(event) {
             if (event.type === 'ended' && event.outcome.kind === 'ended')
-              for (const path of event.outcome.value.paths)
-                log(event.machine, Buffer.from(`${from.join(' ')} -> ${path}\n`));
+              void log(event.machine, Buffer.from(copiedLines(from, event.outcome.value.paths)));
             over.onEvent?.(event);
           },
         }),
@@ -70,6 +69,12 @@ export async function performCopy(
       words: ({ bytes }) => `copied ${bytes} bytes`,
     });
   });
+}
+
+/** `conf -> /srv`: what became what, or all that went to one place. */
+function copiedLines(from: readonly string[], paths: readonly string[]): string {
+  if (from.length !== paths.length) return `${from.join(' ')} -> ${paths.join(' ')}\n`;
+  return from.map((source, i) => `${source} -> ${paths[i] ?? ''}\n`).join('');
 }
 
 /** Tells now and then how much has been copied. */

@@ -77,6 +77,16 @@ describe('plan copy', () => {
     const file = join(space.path, 'back', 'site.web-1', 'index.html');
     expect([await readFile(file, 'utf8'), (await stat(file)).mode & 0o777]).toEqual(['hello\n', 0o640]);
     await run(['copy', 'db:', 'db-home', '-q']);
+    const [deployment = ''] = await readdir(join(space.path, '.plan', 'logs'));
+    const runs = join(space.path, '.plan', 'logs', deployment, 'copy');
+    const [, second = ''] = (await readdir(runs)).toSorted();
+    expect(timeless(await readFile(join(runs, second, 'web-0.log'), 'utf8'))).toBe(
+      [
+        `[copied 11 bytes, TIME]`,
+        `a:b -> ${space.path}/back/a:b.web-0`,
+        `site -> ${space.path}/back/site.web-0`,
+      ].join('\n'),
+    );
     expect((await stat(join(space.path, 'db-home'))).isDirectory()).toBe(true);
   });
 
