@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { down } from '../../src/engine/down.ts';
 import { expired, extend } from '../../src/engine/expiry.ts';
 import type { Extension, Wiring } from '../../src/engine/operation.ts';
+import { repair } from '../../src/engine/repair.ts';
 import { up } from '../../src/engine/up.ts';
 import { statusDocument } from '../../src/state/status.ts';
 import type { Harness } from '../support/harness.ts';
@@ -47,6 +49,44 @@ describe('the end of a deployment', () => {
     await harness.clock.sleep(HOUR, { signal });
     await harness.up(await harness.plan(text()));
     expect(await end(harness)).toBe(first + 8 * HOUR);
+  });
+
+  it('is told to be that of no machine where the provider ends none', async () => {
+    await using harness = await createHarness();
+    const warnings = (): readonly string[] =>
+      harness.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+    await harness.up(await harness.plan(text(null)));
+    expect(warnings()).toEqual([]);
+    await harness.up(await harness.plan(text()));
+    expect(warnings()).toEqual([
+      'Machines of provider "local" do not end by themselves: only plan down, or plan down --expired, ends them',
+    ]);
+  });
+
+  it('lets nothing but a down, another end or an up with one go on when it is over', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(text());
+    await harness.up(plan);
+    await harness.clock.sleep(9 * HOUR, { signal });
+    const request = { plan, readPlan: () => Promise.resolve(null) };
+    await expect(repair(harness.wiring, request, { signal })).rejects.toThrow(
+      'Cannot repair "stack": its time is over since',
+    );
+    await extended(harness, { kind: 'by', milliseconds: HOUR });
+    expect((await repair(harness.wiring, request, { signal })).outcome).toBe('succeeded');
+  });
+
+  it('keeps a down that is for what is over from what was given more time', async () => {
+    await using harness = await createHarness();
+    const plan = await harness.plan(text());
+    await harness.up(plan);
+    const request = { deployment: 'stack', plan, skipTeardown: false, ifExpired: true } as const;
+    const readPlan = () => Promise.resolve(null);
+    expect((await down(harness.wiring, { ...request, readPlan }, { signal })).worked).toBe(false);
+    expect(harness.cloud.alive()).toHaveLength(2);
+    await harness.clock.sleep(9 * HOUR, { signal });
+    expect((await down(harness.wiring, { ...request, readPlan }, { signal })).outcome).toBe('succeeded');
+    expect(harness.cloud.alive()).toEqual([]);
   });
 
   it('is another one with another ttl, or none', async () => {
