@@ -173,3 +173,28 @@ describe('a host key', () => {
     expect(partsOf(own)).toHaveLength(2);
   });
 });
+
+describe('with an end', () => {
+  function withEnd(own: string | null, hostKey: typeof HOST_KEY | null): Buffer {
+    const answer = combineUserData({ own, hostKey, expiresAt: 1_800_000_000_500 });
+    return (answer.kind === 'data' ? answer.data : null) ?? expect.fail('there is none');
+  }
+
+  it('a script that sets it comes before the own one, with the host key', () => {
+    const init = cloudInit(withEnd('#!/bin/sh\necho own\n', HOST_KEY));
+    expect(init.hostKeys).toEqual(HOST_KEYS);
+    expect(init.warnings).toEqual([]);
+    const [first, second] = init.scripts.map(({ content }) => content.toString());
+    expect(first).toContain('echo 1800000001 >/var/lib/launch-plan/end.new');
+    expect(second).toContain('echo own');
+  });
+
+  it('the script is all there is where nothing else is asked for', () => {
+    expect(cloudInit(withEnd(null, HOST_KEY)).scripts).toHaveLength(1);
+    expect(withEnd(null, null).toString()).toMatch(/^#!\/bin\/sh\n/);
+  });
+
+  it('own user data without a host key stays as it is', () => {
+    expect(withEnd('anything', null).toString()).toBe('anything');
+  });
+});
