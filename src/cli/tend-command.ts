@@ -95,7 +95,9 @@ function taskOf(context: Context, verb: TendVerb, { state, start }: PreparedTend
       lines: (options) => {
         if (result.machines.length === 0)
           return [`No machine of "${name}" is there: there is nothing to ${verb}.`];
-        const line = again(termsOf(context, result.machines));
+        // What is left then is not this command's any more.
+        const isOver = unfinished(result.machines).length === 0;
+        const line = isOver ? undefined : again(termsOf(context, result.machines));
         return tendReport(verb, result, { ...options, next: { ...options.next, again: line } });
       },
     }),

@@ -32,10 +32,10 @@ export function tendReport(
   const shown = alike(failures);
   const logged = failures.find(({ failure }) => hasLog(failure));
   const isStopped = outcome === 'interrupted';
-  const why =
-    failures.length === 0
-      ? 'see above'
-      : `${failedEnds(machines).length} of ${countOf(machines.length, 'machine')} failed`;
+  const own = failedEnds(machines).length;
+  const ofAll =
+    own === 0 ? 'another machine failed' : `${own} of ${countOf(machines.length, 'machine')} failed`;
+  const why = failures.length === 0 ? 'see above' : ofAll;
   return [
     isStopped
       ? `${style.bad('✘')} Interrupted: what was done so far is recorded`
@@ -47,7 +47,9 @@ export function tendReport(
     '',
     ...(done.length === 0 ? [] : [`  ${DONE[verb]}: ${listed(done)}`]),
     ...otherLines(verb, machines, failures.length === 0 ? [] : failures.map(({ name }) => name)),
-    ...(verb === 'replace' && !isStopped ? ['Nothing more was begun after the first failure.'] : []),
+    ...(verb === 'replace' && !isStopped && namesOf(machines, 'not-reached').length > 0
+      ? ['Nothing more was begun after the first failure.']
+      : []),
     `Next: ${next.again ?? next.up}`,
     ...(logged === undefined ? [] : [`      ${next.logs(logged.name)}`]),
     `      ${next.status}`,
