@@ -180,6 +180,7 @@ describe('import', () => {
       readonly plan: string;
       readonly leftBehind: readonly string[];
     };
+    expect((await at('first', ['list'])).stdout).toMatch(/^web +\S+ \(moved\) /m);
     expect(summary).toMatchObject({ format: 1, name: 'web', moved: true, homes: [], missingKeys: [] });
     expect(summary.leftBehind.toSorted()).toEqual(['here-0', 'web-0', 'web-1']);
     expect(summary.plan).toMatch(/third\/plans\/web-[0-9a-f]{8}\/web\.yml$/);

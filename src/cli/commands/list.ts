@@ -17,6 +17,8 @@ interface Listed {
   readonly ready: number;
   readonly createdAt: string;
   readonly expiresAt: string | null;
+  /** Who exported it to go on elsewhere; null: it is used here. */
+  readonly movedBy: string | null;
 }
 
 export const listCommand: Command = (context) =>
@@ -30,7 +32,7 @@ export const listCommand: Command = (context) =>
       const isEnding = deployments.some((one) => endOf(one, now) !== '-');
       const rows = deployments.map((one) => [
         one.name,
-        one.state,
+        one.movedBy === null ? one.state : `${one.state} (moved)`,
         `${one.ready}/${one.machines}`,
         formatDuration(Math.max(0, now - Date.parse(one.createdAt))),
         ...(isEnding ? [endOf(one, now)] : []),
@@ -49,7 +51,7 @@ function endOf({ state, expiresAt }: Listed, now: number): string {
 
 async function listed(state: State, cwd: string): Promise<readonly Listed[]> {
   const statuses = new Map((await state.statuses()).map((status) => [status.deployment, status]));
-  return (await state.deployments()).flatMap(({ name, createdAt }) => {
+  return (await state.deployments()).flatMap(({ name, createdAt, movedBy }) => {
     const status = statuses.get(name);
     if (status === undefined) return [];
     const services = status.levels.flatMap((level) => level.services);
@@ -61,6 +63,7 @@ async function listed(state: State, cwd: string): Promise<readonly Listed[]> {
       ready: services.reduce((sum, service) => sum + service.ready, 0),
       createdAt: new Date(createdAt).toISOString(),
       expiresAt: status.expiresAt,
+      movedBy: movedBy ?? null,
     };
   });
 }
