@@ -77,6 +77,11 @@ export async function runWords(
     return signal.aborted ? undefined : onStderr(chunk);
   });
   const stopListening = onAbort(signal, end);
+  // It may break before the command has begun to read it.
+  const onBroken = (error: Error): void => done.abort(error);
+  const input = stdin === undefined || Buffer.isBuffer(stdin) ? undefined : stdin;
+  if (input !== undefined && input.errored !== null) onBroken(input.errored);
+  input?.once('error', onBroken);
   try {
     const { exitCode, exitSignal } = await connection.exec(line, {
       signal: done.signal,
@@ -98,6 +103,7 @@ export async function runWords(
   } finally {
     clearTimeout(limit);
     stopListening();
+    input?.off('error', onBroken);
     stdout.destroy();
     stderr.destroy();
   }

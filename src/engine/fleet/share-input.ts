@@ -41,7 +41,8 @@ export function shareLive(source: Readable, machines: readonly string[]): Shared
     for (const stream of streams.values()) stream.destroy(error);
   }
   function leave(): void {
-    source.off('data', onData).off('end', onEnd).off('error', onError).pause();
+    stopListening();
+    source.pause();
   }
   function drop(machine: string): void {
     const stream = streams.get(machine);
@@ -53,7 +54,7 @@ export function shareLive(source: Readable, machines: readonly string[]): Shared
   }
 
   for (const stream of streams.values()) stream.on('error', () => undefined);
-  source.on('end', onEnd).on('error', onError).on('data', onData);
+  const stopListening = listen(source, { onData, onEnd, onError });
   return {
     of(machine) {
       const stream = streams.get(machine);
@@ -128,7 +129,7 @@ export async function shareKept(source: Readable): Promise<SharedInput> {
     }
   }
 
-  source.on('end', onEnd).on('error', onError).on('data', onData);
+  const stopListening = listen(source, { onData, onEnd, onError });
   return {
     of(machine) {
       const reader = Readable.from(read(), { objectMode: false });
@@ -140,7 +141,8 @@ export async function shareKept(source: Readable): Promise<SharedInput> {
       readers.get(machine)?.destroy();
     },
     async [Symbol.asyncDispose]() {
-      source.off('data', onData).off('end', onEnd).off('error', onError).pause();
+      stopListening();
+      source.pause();
       kept.end = 'over';
       for (const reader of readers.values()) reader.destroy();
       wake();
@@ -149,4 +151,25 @@ export async function shareKept(source: Readable): Promise<SharedInput> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+interface Listeners {
+  readonly onData: (chunk: Buffer | string) => void;
+  readonly onEnd: () => void;
+  readonly onError: (error: Error) => void;
+}
+
+/** Reads a source that may be over already, or closed without an end. The answer takes that back. */
+function listen(source: Readable, { onData, onEnd, onError }: Listeners): () => void {
+  const onClose = (): void => {
+    if (source.errored !== null) onError(source.errored);
+    else if (source.readableEnded) onEnd();
+    else onError(new Error('the input was closed before its end'));
+  };
+  if (source.destroyed || source.readableEnded) {
+    onClose();
+    return () => undefined;
+  }
+  source.on('end', onEnd).on('error', onError).on('close', onClose).on('data', onData);
+  return () => void source.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
 }

@@ -123,7 +123,23 @@ describe('execOn()', () => {
       'no more input',
       'no more input',
     ]);
-    await expect(run(['cat'], { stdin: source, parallelism: 1 })).rejects.toThrow();
+    const machines = local.machines.slice(0, 2);
+    for (const parallelism of [1, 2])
+      expect(
+        (await run(['cat'], { stdin: source, parallelism, machines })).map(
+          ({ outcome }) => 'why' in outcome && outcome.why,
+        ),
+      ).toEqual(['no more input', 'no more input']);
+    const closed = new PassThrough();
+    const waiting = run(['cat'], { stdin: closed, parallelism: 1, machines });
+    await delay(50);
+    closed.destroy();
+    expect((await waiting)[0]?.outcome).toMatchObject({ why: 'the input was closed before its end' });
+    const ended = Readable.from(['all']);
+    await ended.toArray();
+    expect(texts(await run(['cat'], { stdin: ended, machines }))).toEqual(
+      machines.map(({ name }) => `${name} 0 `),
+    );
   });
 
   it('runs a script with arguments, and leaves nothing of it behind, in time or not', async () => {
