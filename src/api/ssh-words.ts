@@ -38,7 +38,8 @@ export function sshWords(
   const flags = options.flatMap(([keyword, value]) => {
     if (keyword === 'HostName' || keyword === 'User') return [];
     if (keyword === 'Port') return value === '22' ? [] : ['-p', value];
-    if (keyword === 'IdentityFile' && value !== 'none') return ['-i', value];
+    // This flag looks for the file before it replaces tokens.
+    if (keyword === 'IdentityFile' && value !== 'none' && !value.includes('%')) return ['-i', value];
     return ['-o', `${keyword}=${configValue(keyword, value)}`];
   });
   const [host = '', user = ''] = ['HostName', 'User'].map(

@@ -38,8 +38,10 @@ export async function attachStreams(
   shell.stderr.pipe(stderr, { end: false });
   try {
     const [end] = await Promise.allSettled([shell.ended, finished(shell.stdout, { writable: false })]);
-    if (end.status === 'rejected') throw end.reason;
-    return end.value;
+    if (end.status === 'fulfilled') return end.value;
+    // What is said of it begins a line.
+    if (isRaw) stdout.write('\r\n');
+    throw end.reason;
   } finally {
     stdin.unpipe(typed);
     stdin.pause();

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -92,7 +92,7 @@ levels:
     services:
       here: { provider: local, count: 2 }
       box: { provider: gate, ssh: { ${login} } }
-      far: { provider: behind, ssh: { ${login}, jump: "${gate}" } }
+      far: { provider: behind, ssh: { ${login}, jump: "${gate},root@127.0.0.1:${second.access.port}" } }
       mine: { provider: operator }
 `,
     });
@@ -116,7 +116,7 @@ levels:
       await workIn(await terminal(['ssh', 'box-0'], '/nowhere'));
     });
 
-    it('through a host between, by either', async () => {
+    it('through hosts between, by either', async () => {
       await workIn(await terminal(['ssh', 'far-0']));
       await workIn(await terminal(['ssh', 'far-0'], '/nowhere'));
     });
@@ -134,7 +134,7 @@ levels:
       const tmux = await terminal(['ssh', 'box-0', '--own-connection']);
       await tmux.shows(/[#$>]$/);
       await tmux.line('kill -9 $PPID');
-      await tmux.shows(/the connection is lost[^]*^plan ended with 255\nicanon$/m);
+      await tmux.shows(/Cannot go on with[^]*^plan ended with 255\nicanon$/m);
     });
 
     it('is left by ~. at the beginning of a line', async () => {
@@ -221,6 +221,15 @@ levels:
       stderr: expect.stringContaining('REMOTE HOST IDENTIFICATION HAS CHANGED') as unknown,
     });
     expect((await program(['ssh', 'box-0', '--', 'echo', 'in'])).stdout).toBe('in\n');
+  });
+
+  it('has a local machine served again whose host is gone', async () => {
+    for (const flags of [[], ['--own-connection']]) {
+      const host = readFileSync(join(space.path, '.plan/machines/host.json'), 'utf8');
+      process.kill((JSON.parse(host) as { readonly pid: number }).pid, 'SIGKILL');
+      const ended = await program(['ssh', 'here-0', ...flags, '--', 'echo', 'there']);
+      expect([ended.code, ended.stdout]).toEqual([0, 'there\n']);
+    }
   });
 
   it('says what is wrong with how it is asked', async () => {
