@@ -32,6 +32,7 @@ export function createBastions(
   { linger = 0 }: { readonly linger?: number } = {},
 ): Bastions {
   const table = new Map<string, Entry>();
+  let isOver = false;
 
   function start(key: string, access: SshAccess): Entry {
     const cancel = new AbortController();
@@ -48,7 +49,8 @@ export function createBastions(
   async function leave(key: string, entry: Entry): Promise<void> {
     entry.users -= 1;
     if (entry.users > 0) return;
-    if (linger === 0 || table.get(key) !== entry) {
+    // Closing one gives back the one before it, for which nobody is to wait then.
+    if (linger === 0 || isOver || table.get(key) !== entry) {
       await close(key, entry);
       return;
     }
@@ -79,6 +81,7 @@ export function createBastions(
       }
     },
     async [Symbol.asyncDispose]() {
+      isOver = true;
       const idle = [...table].filter(([, { users }]) => users === 0);
       await Promise.all(idle.map(([key, entry]) => close(key, entry)));
     },

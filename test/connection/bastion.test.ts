@@ -138,6 +138,15 @@ describe.skipIf(missing !== undefined)(`a machine behind others${missing ? `: ${
       expect(String(stdout)).toContain(` ${target.access.port}`);
       expect([await loginsAt(gate), await loginsAt(inner)]).toEqual(before.map((logins) => logins + 1));
     }
+    const endsAt = async () => (await gate.log()).split('Disconnected from user').length;
+    const ends = await endsAt();
+    {
+      await using lasting = opener(60_000);
+      const chain = access({ jump: [hop(proxy.port), hop(port)], hostKey: null });
+      await (await lasting.open(chain, options))[Symbol.asyncDispose]();
+    }
+    // Every host between is given back with the opener, the first one too.
+    await until(async () => (await endsAt()) > ends);
     const closed = { ...access({ jump: [hop(proxy.port), hop(port)] }), port: 1 };
     await expect(opener().open(closed, options)).rejects.toMatchObject({ problem: 'unreachable' });
   });
