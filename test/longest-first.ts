@@ -23,6 +23,7 @@ const LONGEST = [
   'cli/race',
   'cli/copy-process',
   'cli/detach',
+  'cli/ssh',
   'cli/wait',
   'cli/attach',
   'cli/process',
