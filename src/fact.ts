@@ -196,6 +196,8 @@ export interface OperationRecord {
   readonly kind: OperationKind;
   /** `user@host`. */
   readonly owner: string;
+  /** Names of the machines that a `down` ends; absent: all of them, or it is no `down`. */
+  readonly only?: readonly string[];
   readonly planDigest: string;
   /** Epoch milliseconds. */
   readonly startedAt: number;

@@ -28,14 +28,11 @@ export async function down(
   if (ifExpired && !isOver(state, wiring.clock.now())) return { outcome: 'succeeded', state, worked: false };
   if (!forceProtected) refuseDown(state, only);
   const known = plan ?? withoutScripts(deployment);
+  const leavers = only === undefined ? undefined : leaversNamed(only, state);
   return await runOperation(
     wiring,
-    { kind: 'down', state, plan: known, readPlan, skipTeardown, signal },
-    (running) =>
-      bringDown(running, {
-        torn: skipTeardown ? null : known,
-        only: only === undefined ? undefined : leaversNamed(only, state),
-      }),
+    { kind: 'down', state, plan: known, readPlan, skipTeardown, only: leavers, signal },
+    (running) => bringDown(running, { torn: skipTeardown ? null : known, only: leavers }),
   );
 }
 

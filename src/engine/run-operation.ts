@@ -59,6 +59,8 @@ export interface OperationStart {
   readonly timeLeft?: (machine: string) => TimeLeft | null;
   /** Machines that were given up before and are none of its own: they keep no other from its turn. */
   readonly aside?: ReadonlySet<string>;
+  /** Names of the machines that it ends; default: all, or it ends none in particular. */
+  readonly only?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -78,6 +80,7 @@ export async function runOperation(
     after = (facts) => facts,
     timeLeft = () => null,
     aside = new Set(),
+    only,
   }: OperationStart,
   work: (running: Running) => Promise<{ readonly succeeded: boolean; readonly worked: boolean }>,
 ): Promise<OperationResult> {
@@ -101,7 +104,16 @@ export async function runOperation(
   const id = (state.operation?.id ?? 0) + 1;
   const startedAt = wiring.clock.now();
   const { owner } = wiring;
-  const operation = { id, kind, owner, planDigest: plan.digest, startedAt, endedAt: null, outcome: null };
+  const operation = {
+    id,
+    kind,
+    owner,
+    ...(only === undefined ? {} : { only: [...only] }),
+    planDigest: plan.digest,
+    startedAt,
+    endedAt: null,
+    outcome: null,
+  };
   await journal.commit([{ type: 'operation-started', operation }]);
 
   const providers = openProviders(wiring, plan, { olderPlans: older, places: state.scopes, state });

@@ -1,5 +1,5 @@
 import { indexesOf } from '../count.ts';
-import type { Fact, OperationKind, PlanRecord } from '../fact.ts';
+import type { Fact, OperationKind, OperationRecord, PlanRecord } from '../fact.ts';
 import { machineName } from '../machine.ts';
 import type { DeploymentState, Touched } from './deployment-state.ts';
 import { emptyState, nothingTouched } from './deployment-state.ts';
@@ -21,6 +21,24 @@ import { rebuildTallies } from './tally.ts';
 
 /** Operations that are about some machines, each of which is told to go on. */
 const FOR_SOME: ReadonlySet<OperationKind> = new Set(['start', 'stop', 'reboot', 'extend']);
+
+/** What failed is tried again where the operation is about it, and stays as it is elsewhere. */
+function startOperation(state: DeploymentState, operation: OperationRecord, touched: Touched): void {
+  state.operation = operation;
+  touched.deployment = true;
+  const only = operation.only === undefined ? null : new Set(operation.only);
+  const isMeant = (name: string): boolean => (only === null ? !FOR_SOME.has(operation.kind) : only.has(name));
+  for (const machine of state.machines.values()) {
+    const { name, gaveUp, retryAt, tries } = machine;
+    const hasTried = Object.keys(tries).length > 0;
+    if (isMeant(name) && (gaveUp || retryAt !== null || hasTried))
+      replace(state, { ...machine, gaveUp: false, retryAt: null, tries: {} }, touched);
+    else if (hasTried) replace(state, { ...machine, tries: {} }, touched);
+  }
+  for (const instance of state.instances.values())
+    if (instance.kept && isMeant(instance.machine))
+      replaceInstance(state, { ...instance, kept: false }, touched);
+}
 
 /** The state after all facts; the first one creates the deployment. */
 export function foldFacts(facts: Iterable<Fact>): DeploymentState {
@@ -54,21 +72,7 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
       touched.deployment = true;
       return;
     case 'operation-started':
-      state.operation = fact.operation;
-      touched.deployment = true;
-      if (FOR_SOME.has(fact.operation.kind)) {
-        // What failed stays so until it is told to go on.
-        for (const machine of state.machines.values())
-          if (Object.keys(machine.tries).length > 0) replace(state, { ...machine, tries: {} }, touched);
-        return;
-      }
-      for (const machine of state.machines.values()) {
-        if (machine.gaveUp || machine.retryAt !== null || Object.keys(machine.tries).length > 0)
-          replace(state, { ...machine, gaveUp: false, retryAt: null, tries: {} }, touched);
-      }
-      for (const instance of state.instances.values()) {
-        if (instance.kept) replaceInstance(state, { ...instance, kept: false }, touched);
-      }
+      startOperation(state, fact.operation, touched);
       return;
     case 'operation-ended':
       if (state.operation?.id === fact.id)

@@ -80,13 +80,14 @@ export interface StatusPaths {
 /** Everything that is known of a deployment, as status shows it. */
 export function statusDocument(state: DeploymentState, paths: StatusPaths): StatusDocument {
   const { operation, plan } = state;
+  const isDown = operation?.kind === 'down' && operation.only === undefined;
   const when = {
     ended: operation === null || operation.endedAt !== null,
-    leaving: operation?.kind === 'down' && operation.outcome !== 'succeeded',
+    leaving: isDown && operation.outcome !== 'succeeded',
   };
   const levels = levelStatuses(state, when, paths);
   const counted = levels.filter((level) => level.services.some(isCounted));
-  const emptied = counted.length === 0 && operation?.kind === 'down' && operation.outcome === 'succeeded';
+  const emptied = counted.length === 0 && isDown && operation.outcome === 'succeeded';
   return {
     format: 1,
     deployment: state.name,

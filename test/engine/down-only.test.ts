@@ -39,6 +39,18 @@ describe('down() of some machines', () => {
     expect(status.levels.map((level) => level.state)).toEqual(['degraded', 'degraded']);
   });
 
+  it('leaves what is known of the others, failures too, and does not call the deployment on its way down', async () => {
+    await using harness = await createHarness({
+      behave: (machine, step) => ({ exitCode: machine === 'web-1' && step === 'bootstrap' ? 3 : 0 }),
+    });
+    const plan = await harness.plan(PLAN);
+    await harness.up(plan);
+    const { state } = await harness.down(plan, { only: ['web-0'] });
+    expect(summary(state)).toContain('web-1 failed');
+    expect(summary(state)).toContain('web-0 terminated');
+    expect(statusDocument(state, PATHS).state).toBe('failed');
+  });
+
   it('does nothing for machines that are gone, and calls nobody', async () => {
     await using harness = await createHarness();
     const plan = await harness.plan(PLAN);

@@ -96,11 +96,12 @@ export function failedMachines(kind: OperationKind, state: DeploymentState): rea
   if (kind === 'extend') return [];
   const order = new Map((state.plan?.levels ?? []).map(({ name }, i) => [name, i]));
   const placeOf = ({ level }: Machine): number => order.get(level) ?? order.size;
+  const only = state.operation?.only;
   return [...state.machines.values()]
     .toSorted((a, b) => placeOf(a) - placeOf(b))
     .flatMap((machine): readonly FailedMachine[] => {
       const { name, failure } = machine;
-      if (failure === null) return [];
+      if (failure === null || (only !== undefined && !only.includes(name))) return [];
       const counts =
         kind === 'down'
           ? failure.step === 'teardown' || failure.step === 'terminate' || machine.gaveUp
