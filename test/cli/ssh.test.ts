@@ -62,7 +62,7 @@ async function workIn(tmux: Tmux): Promise<void> {
   await tmux.line('until stty size | grep "20 70"; do sleep 0.05; done; echo "seen $((40+2))"');
   await tmux.resize(70, 20);
   await tmux.shows(/^seen 42$/m);
-  await tmux.line('clear; echo "asleep $((40+3))"; sleep 1000');
+  await tmux.line('clear; sh -c "echo asleep \\$((40+3)); exec sleep 1000"');
   await tmux.shows(/^asleep 43$/m);
   await tmux.press('C-c');
   await tmux.shows(/\^C\s*now>$/);

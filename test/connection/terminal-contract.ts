@@ -75,7 +75,7 @@ export function terminalContract(name: string, start: () => Promise<ReachableMac
 
     it('interrupts what runs with Ctrl-C, and the shell goes on', async () => {
       const screen = await open();
-      screen.type('PS1="now""> "; echo "begun $((1+1))"; sleep 1000\n');
+      screen.type('PS1="now""> "; sh -c "echo begun \\$((1+1)); exec sleep 1000"\n');
       await screen.shows(/begun 2/);
       screen.type('\u0003');
       await screen.shows(/\^C\s*now> /);
