@@ -72,6 +72,8 @@ export type FactBody =
   | { readonly type: 'plan-recorded'; readonly plan: PlanRecord }
   /** `expiresAt`: epoch milliseconds at which the deployment is over; null: never. */
   | { readonly type: 'expiry-set'; readonly expiresAt: number | null }
+  /** Every machine that there is was told of it, or somebody was warned that it could not be. */
+  | { readonly type: 'expiry-told' }
   /** `override` null: what the plan says counts again. */
   | {
       readonly type: 'count-overridden';

@@ -11,6 +11,7 @@ import type { OperationResult, ScaleChange, ScaleRequest, Wiring } from './opera
 import { applyOverrides, isAsPlanned } from './overrides.ts';
 import { goneAlone, planRecord } from './plan-record.ts';
 import type { Fingerprint } from './made.ts';
+import { refuseOver } from './expiry-time.ts';
 import { refuseUp } from './protect.ts';
 import { runOperation } from './run-operation.ts';
 import { bringUp } from './up.ts';
@@ -34,6 +35,7 @@ export async function scale(
   });
   const state = await wiring.store.load(plan.deployment);
   if (state?.plan == null) throw new UsageError(`There is no deployment "${plan.deployment}"`);
+  refuseOver('scale', state, wiring.clock.now());
   const overrides = scaledOverrides(plan, state.overrides, changes);
   refuseScale(
     plan,

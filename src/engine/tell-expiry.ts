@@ -10,8 +10,8 @@ import { setShutdownTimer } from './perform/shutdown-timer.ts';
 import type { Running } from './run-operation.ts';
 
 /**
- * Tells every machine that there is when it ends by itself. False when one of them could not be told, or is gone. One
- * that is off is told when it starts.
+ * Tells every machine that there is when it ends by itself, and records that. False when one of them could not be told,
+ * or is gone. One that is off is told when it starts.
  */
 export async function tellExpiry(
   running: Running,
@@ -37,6 +37,7 @@ export async function tellExpiry(
       }
     }),
   );
+  if (journal.state.isExpiryUntold) await journal.commit([{ type: 'expiry-told' }]);
   return answers.every(Boolean);
 }
 

@@ -44,10 +44,9 @@ export async function up(
   const state = await recordPlan(wiring, loaded, { plan, expiry });
   const start = { kind: 'up', state, plan, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, async (running) => {
-    if (expiry.length > 0) {
-      await warnOfLasting(running, plan);
-      await tellExpiry(running, { isForAll: false });
-    }
+    if (expiry.length > 0) await warnOfLasting(running, plan);
+    // An operation that set it may have been cut off before it told them.
+    if (expiry.length > 0 || state.isExpiryUntold) await tellExpiry(running, { isForAll: false });
     return await (wait ? bringUp : askForMachines)(running, plan);
   });
 }

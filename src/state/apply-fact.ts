@@ -64,6 +64,11 @@ export function applyFact(state: DeploymentState, fact: Fact, touched: Touched):
       return;
     case 'expiry-set':
       state.expiresAt = fact.expiresAt;
+      state.isExpiryUntold = state.instances.size > 0;
+      touched.deployment = true;
+      return;
+    case 'expiry-told':
+      state.isExpiryUntold = false;
       touched.deployment = true;
       return;
     case 'count-overridden':

@@ -15,6 +15,8 @@ export interface DeploymentState {
   plan: PlanRecord | null;
   /** When it is over, in epoch milliseconds; null: never. */
   expiresAt: number | null;
+  /** That is another end than some machines may have been told of. */
+  isExpiryUntold: boolean;
   /** What services were scaled to, by name. */
   readonly overrides: Map<string, CountOverride>;
   /** The latest one. */
@@ -67,6 +69,7 @@ export function emptyState(created: {
     createdAt: created.at,
     plan: null,
     expiresAt: null,
+    isExpiryUntold: false,
     overrides: new Map(),
     operation: null,
     machines: new Map(),

@@ -18,6 +18,8 @@ interface DeploymentRecord {
   readonly places?: Readonly<Record<string, string>>;
   /** Absent: never. */
   readonly expiresAt?: number;
+  /** Absent: false. */
+  readonly isExpiryUntold?: true;
   /** Absent: none. */
   readonly overrides?: Readonly<Record<string, CountOverride>>;
 }
@@ -68,6 +70,7 @@ function deploymentRecord({
   scopes,
   overrides,
   expiresAt,
+  isExpiryUntold,
 }: DeploymentState): DeploymentRecord {
   const places = [...scopes].flatMap(([name, place]) => (place === null ? [] : [[name, place] as const]));
   return {
@@ -77,6 +80,7 @@ function deploymentRecord({
     scopes: [...scopes.keys()],
     places: Object.fromEntries(places),
     ...(expiresAt === null ? {} : { expiresAt }),
+    ...(isExpiryUntold ? { isExpiryUntold } : {}),
     ...(overrides.size === 0 ? {} : { overrides: Object.fromEntries(overrides) }),
   };
 }
@@ -112,6 +116,7 @@ export function readProjection(db: Database, cipher: Cipher, name: string): Depl
   state.operation = record.operation;
   state.lastBatch = record.lastBatch;
   state.expiresAt = record.expiresAt ?? null;
+  state.isExpiryUntold = record.isExpiryUntold ?? false;
   for (const [service, override] of Object.entries(record.overrides ?? {}))
     state.overrides.set(service, override);
   for (const scope of record.scopes) state.scopes.set(scope, record.places?.[scope] ?? null);

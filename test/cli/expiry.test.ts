@@ -167,6 +167,7 @@ describe('the end of a deployment', () => {
       'version',
       'operation-started',
       'expiry-set',
+      'expiry-told',
       'operation-ended',
       'result',
     ]);

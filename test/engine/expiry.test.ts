@@ -215,6 +215,31 @@ describe('machines that end by shutting down', () => {
     expect(commands.splice(0)).toEqual(await latest());
   });
 
+  it('are told by the next up of an end that was set and not told', async () => {
+    await using trial = await told();
+    const { harness, wiring, commands } = trial;
+    const plan = await harness.plan(text());
+    const request = { plan, adopt: false, readPlan: () => Promise.resolve(null) };
+    await up(wiring, request, { signal });
+    const cut = new AbortController();
+    const interrupted: Wiring = {
+      ...wiring,
+      observe(event, state) {
+        if (event.type === 'fact' && event.fact.type === 'operation-started') cut.abort(new Error('Cut off'));
+        wiring.observe(event, state);
+      },
+    };
+    commands.splice(0);
+    const { outcome } = await up(interrupted, { ...request, ttl: HOUR }, cut);
+    expect(outcome).toBe('interrupted');
+    expect(commands.splice(0)).toEqual([]);
+    await up(wiring, request, { signal });
+    const said = String(Math.ceil(((await end(harness)) ?? 0) / 1_000));
+    expect(commands.splice(0)).toEqual([said, said]);
+    await up(wiring, request, { signal });
+    expect(commands).toEqual([]);
+  });
+
   it('come up all the same where they cannot be told, with a warning', async () => {
     await using trial = await told(true);
     const { harness, wiring } = trial;

@@ -148,6 +148,18 @@ describe('scale()', () => {
     expect((await harness.store.load('stack'))?.overrides.size).toBe(0);
   });
 
+  it('refuses a deployment whose time is over, and records nothing', async () => {
+    await using harness = await createHarness();
+    await harness.up(await harness.plan(text().replace('levels:', 'ttl: 1h\nlevels:')));
+    await harness.clock.sleep(2 * 3_600_000, { signal: new AbortController().signal });
+    await expect(harness.scale(await kept(harness), to(5))).rejects.toThrow(
+      'Cannot scale "stack": its time is over since',
+    );
+    const state = await harness.store.load('stack');
+    expect(state?.overrides.size).toBe(0);
+    expect(state?.machines.has('web-3')).toBe(false);
+  });
+
   it('holds against a plan that says something else again, which diff tells', async () => {
     await using harness = await createHarness();
     await harness.up(await harness.plan(text()));

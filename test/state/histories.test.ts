@@ -18,7 +18,7 @@ describe('histories', () => {
         for (const instance of state.instances.values()) kept += Number(instance.kept);
       }
     }
-    expect([...types].sort()).toHaveLength(23);
+    expect([...types].sort()).toHaveLength(24);
     expect([...stages].sort()).toHaveLength(13);
     expect(kept).toBeGreaterThan(0);
   });

@@ -143,6 +143,7 @@ function aboutDeployment(state: DeploymentState, choice: number): FactBody {
     case 3:
       return { type: 'scope-prepared', provider: 'local' };
     case 4:
+      if (choice % 5 === 0) return { type: 'expiry-told' };
       return { type: 'expiry-set', expiresAt: choice % 3 === 0 ? null : 1_000 + choice };
     case 5:
       return {

@@ -43,6 +43,8 @@ export function happenings(
             : `it ends at ${new Date(fact.expiresAt).toISOString()}`,
         ),
       ];
+    case 'expiry-told':
+      return [];
     case 'count-overridden':
       return [about(scaled(fact))];
     case 'operation-started':
