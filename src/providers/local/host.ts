@@ -25,7 +25,7 @@ export interface RunningHost {
   stop(): void;
 }
 
-/** Milliseconds that a host without a machine waits for its first request. */
+/** Milliseconds that a host without a machine waits for whoever started it. */
 const PATIENCE = 10_000;
 
 /** Begins to serve the machines of a state directory; undefined when another process does. */
@@ -39,7 +39,11 @@ export async function startHost(stateDirectory: string): Promise<RunningHost | u
   const marked = markersWork();
   const sockets = new Set<Socket>();
   let clients = 0;
+  /** Whoever had it started asks first, perhaps what became of machines whose time was over. */
+  let awaited = true;
   let serving = false;
+  /** Whoever started it has not come yet, and may want to know what became of its last machine. */
+  let awaiting = true;
   let over = false;
   let ended: () => void = () => undefined;
 
@@ -63,6 +67,7 @@ export async function startHost(stateDirectory: string): Promise<RunningHost | u
           return;
         }
         clients++;
+        awaiting = false;
         clearTimeout(patience);
         channel.once('close', () => {
           clients--;
@@ -90,10 +95,13 @@ export async function startHost(stateDirectory: string): Promise<RunningHost | u
   }
 
   function endIfIdle(): void {
-    if (serving && fleet.size === 0 && clients === 0) stop({ erase: true });
+    if (serving && !awaiting && fleet.size === 0 && clients === 0) stop({ erase: true });
   }
 
-  const patience = setTimeout(endIfIdle, PATIENCE);
+  const patience = setTimeout(() => {
+    awaiting = false;
+    endIfIdle();
+  }, PATIENCE);
   const failure = await tryListen(server, '127.0.0.1', 0);
   if (typeof failure === 'string') {
     stop({ erase: false });
