@@ -10,18 +10,20 @@ import type {
   Tags,
 } from '../provider.ts';
 import { carriesTags, NO_SUCH_MACHINE, unknownMachine } from '../provider.ts';
+import { claimAddress } from './claim-address.ts';
 import type { Power } from './control.ts';
 import { createDeadline } from './deadline.ts';
 import type { Hosting } from './hosting-lock.ts';
 import { makeEmptyHome } from './home.ts';
 import { createMachineServer } from './machine.ts';
 import type { MachineServer } from './machine.ts';
+import { observation } from './observation.ts';
 import { readOptions } from './options.ts';
 import type { LocalOptions } from './options.ts';
 import { bootTime, judge } from './power.ts';
 import type { Reaper } from './reaper.ts';
-import { expiring, holdingOf, newRecord, placeOf, relabelled } from './record.ts';
-import type { MachineRecord, NewMachine, Surroundings } from './record.ts';
+import { expiring, holdingOf, placeOf, relabelled } from './record.ts';
+import type { MachineRecord, Surroundings } from './record.ts';
 import { createUnit } from './unit.ts';
 import type { Unit } from './unit.ts';
 
@@ -57,14 +59,20 @@ export interface FleetParts {
 
 /** Most ended machines that are remembered as such. */
 const MAX_TOMBSTONES = 20_000;
-const ADDRESS_TRIES = 20;
 
 export function createFleet(parts: FleetParts): Fleet {
   const { hosting, directory, user, key, reaper, surroundings } = parts;
+  const access = { user, privateKey: key.privateKeyPath };
   const units = new Map<string, Unit>();
   const places = new Set<string>();
   const tombstones = new Map<string, Observation>();
   const launching = new Map<string, Promise<LaunchAnswer>>();
+  const addresses = {
+    surroundings,
+    // Of a machine that does not listen right now, nobody else can tell.
+    isTaken: (record: MachineRecord) => places.has(placeOf(record)),
+    serverFor,
+  };
 
   function serverFor(record: MachineRecord): MachineServer {
     return createMachineServer(record, {
@@ -91,47 +99,14 @@ export function createFleet(parts: FleetParts): Fleet {
     hosting.remove([id]);
     units.delete(id);
     places.delete(placeOf(unit.record));
-    tombstones.set(id, { ...observe(unit), state: 'terminated', reason: leftover ?? unit.reason });
+    tombstones.set(id, {
+      ...observation(unit, access),
+      state: 'terminated',
+      reason: leftover ?? unit.reason,
+    });
     const [oldest] = tombstones.keys();
     if (tombstones.size > MAX_TOMBSTONES && oldest !== undefined) tombstones.delete(oldest);
     if (units.size === 0) parts.onEmpty();
-  }
-
-  function observe({ record, state, reason }: Unit): Observation {
-    const { id, address, port } = record;
-    const access = {
-      kind: 'ssh',
-      host: address,
-      port,
-      user,
-      privateKey: key.privateKeyPath,
-      hostKey: record.hostKey.publicKey,
-    } as const;
-    return {
-      id,
-      state,
-      reason,
-      addresses: { hostname: address, address, privateIp: address, publicIp: null },
-      access,
-      batch: record.batch,
-    };
-  }
-
-  /** A machine with an address that nobody else listens at; an error code when there is none. */
-  async function claim(
-    machine: NewMachine,
-  ): Promise<{ readonly record: MachineRecord; readonly server: MachineServer } | string> {
-    let code = 'EADDRINUSE';
-    for (let tries = 0; tries < ADDRESS_TRIES && code === 'EADDRINUSE'; tries++) {
-      const record = newRecord(machine, surroundings);
-      // Of a machine that does not listen right now, nobody else can tell.
-      if (places.has(placeOf(record))) continue;
-      const server = serverFor(record);
-      const failure = await server.listen();
-      if (failure === null) return { record, server };
-      code = failure;
-    }
-    return code;
   }
 
   async function launchNew(
@@ -143,7 +118,7 @@ export function createFleet(parts: FleetParts): Fleet {
     const bootsAt = bootTime(options.bootDelay);
     const claims = await Promise.all(
       batch.machines.map(({ name, generation }, index) =>
-        claim({ name, generation, index, token, request, environment, bootsAt }),
+        claimAddress({ name, generation, index, token, request, environment, bootsAt }, addresses),
       ),
     );
     const claimed = claims.filter((one) => typeof one !== 'string');
@@ -177,9 +152,10 @@ export function createFleet(parts: FleetParts): Fleet {
 
   const deadline = createDeadline(endExpired);
 
-  /** Ends the machines whose time is over, and waits for the next one. */
+  /** Ends the machines whose time is over, and waits for the next one. Throws when that cannot be recorded, for now. */
   function endExpired(): void {
     const now = Date.now();
+    deadline.set(now + AGAIN);
     let next: number | undefined;
     const over: { readonly unit: Unit; readonly record: MachineRecord }[] = [];
     for (const unit of units.values()) {
@@ -220,10 +196,12 @@ export function createFleet(parts: FleetParts): Fleet {
     describe: (ids) =>
       ids.map((id) => {
         const unit = units.get(id);
-        return unit === undefined ? (tombstones.get(id) ?? unknownMachine(id)) : observe(unit);
+        return unit === undefined ? (tombstones.get(id) ?? unknownMachine(id)) : observation(unit, access);
       }),
     list: (tags) =>
-      [...units.values()].filter(({ record }) => carriesTags(record.request.tags, tags)).map(observe),
+      [...units.values()]
+        .filter(({ record }) => carriesTags(record.request.tags, tags))
+        .map((unit) => observation(unit, access)),
     power(power, ids) {
       const answers = ids.map((id) => {
         const unit = units.get(id);
@@ -270,6 +248,8 @@ export function createFleet(parts: FleetParts): Fleet {
   };
 }
 
+/** Milliseconds after which it is tried again to end machines, as on a disk that was full. */
+const AGAIN = 60_000;
 /** Why a machine ended that nobody asked to end. */
 const EXPIRED = 'the time of its deployment is over';
 const ACCEPTED: PowerAnswer = { kind: 'accepted' };

@@ -8,6 +8,7 @@ import type { Algorithms, AuthContext, Connection, ServerChannel, Session, Sessi
 import { privateKeyFile } from '../../keys.ts';
 import type { KeyPair } from '../../keys.ts';
 import type { TerminalSize } from '../../pseudo-terminal.ts';
+import { joinChannel } from './join-channel.ts';
 import type { SshCommand, SshHandlers, SshTerminal } from './ssh-handlers.ts';
 
 /** Who serves, and the one login that is let in. */
@@ -182,7 +183,7 @@ function serveForwards(client: Connection, forward: NonNullable<SshHandlers['for
     forward(destIP, destPort).then(
       (stream) => {
         stream.once('close', () => open--);
-        join(accept(), stream);
+        joinChannel(accept(), stream);
       },
       () => {
         open--;
@@ -190,20 +191,6 @@ function serveForwards(client: Connection, forward: NonNullable<SshHandlers['for
       },
     );
   });
-}
-
-/** Each direction ends on its own; `end()` of a server's channel would close both. */
-function join(channel: ServerChannel, stream: Duplex): void {
-  channel.pipe(stream);
-  stream.on('data', (chunk: Buffer) => {
-    stream.pause();
-    channel.write(chunk, () => stream.resume());
-  });
-  stream.on('end', () => channel.eof());
-  stream.on('close', () => channel.close());
-  stream.on('error', () => channel.close());
-  channel.on('error', () => stream.destroy());
-  channel.on('close', () => stream.destroy());
 }
 
 /** A stream to a subsystem of a server whose host key is known. Rejects when it cannot be reached. */
