@@ -64,8 +64,15 @@ export async function forwardTo(
   }
 
   await listen(server, host, port);
+  // One that could not be accepted; the others go on.
+  server.on('error', (error) => onError?.(messageOf(error)));
   const address = server.address() as AddressInfo;
-  const closed = once(server, 'close').then(() => stopListening());
+  const closed = new Promise<void>((resolve) => {
+    server.once('close', () => {
+      stopListening();
+      resolve();
+    });
+  });
   const stopListening = onAbort(signal, close);
   if (signal.aborted) close();
 

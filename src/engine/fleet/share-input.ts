@@ -1,4 +1,5 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -74,9 +75,7 @@ export function shareLive(source: Readable, machines: readonly string[]): Shared
  * given what is there and wait for more, so that a source that never ends keeps nobody from beginning.
  */
 export async function shareKept(source: Readable): Promise<SharedInput> {
-  const directory = await mkdtemp(join(tmpdir(), 'plan-input-'));
-  const path = join(directory, 'input');
-  const file = await open(path, 'wx+', 0o600);
+  const file = await openNameless();
   const readers = new Map<string, Readable>();
   const kept: { size: number; end: 'open' | 'ended' | 'over' | { readonly error: Error } } = {
     size: 0,
@@ -148,9 +147,18 @@ export async function shareKept(source: Readable): Promise<SharedInput> {
       wake();
       await writing;
       await file.close();
-      await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** A file that is gone once it is closed, or the process has ended, however that does. */
+async function openNameless(): Promise<FileHandle> {
+  const directory = await mkdtemp(join(tmpdir(), 'plan-input-'));
+  try {
+    return await open(join(directory, 'input'), 'wx+', 0o600);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 interface Listeners {
