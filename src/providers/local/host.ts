@@ -39,8 +39,6 @@ export async function startHost(stateDirectory: string): Promise<RunningHost | u
   const marked = markersWork();
   const sockets = new Set<Socket>();
   let clients = 0;
-  /** Whoever had it started asks first, perhaps what became of machines whose time was over. */
-  let awaited = true;
   let serving = false;
   /** Whoever started it has not come yet, and may want to know what became of its last machine. */
   let awaiting = true;

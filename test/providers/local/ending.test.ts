@@ -17,6 +17,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import type { Observation } from '../../../src/providers/provider.ts';
 import { cancel, createLocalMachines } from '../../support/local-machines.ts';
 import type { LocalMachines } from '../../support/local-machines.ts';
 import { isGone } from '../../support/processes.ts';
@@ -60,6 +61,12 @@ async function startDaemons(id: string): Promise<readonly number[]> {
   return pids;
 }
 
+/** What is seen in the same breath, before the machine can have got anywhere. */
+async function rightAfter(verb: 'reboot' | 'terminate', id: string): Promise<Observation> {
+  const [, seen] = await Promise.all([machines.provider[verb]([id], cancel), machines.look(id)]);
+  return seen;
+}
+
 describe('terminate', () => {
   it('ends every process that was started on the machine, and none of another', async () => {
     const [first = '', second = ''] = await machines.launch(2);
@@ -97,8 +104,7 @@ describe('terminate', () => {
 
   it('tells terminating until it is over, and terminated after', async () => {
     const { id } = await machines.one();
-    await machines.provider.terminate([id], cancel);
-    expect((await machines.look(id)).state).toBe('terminating');
+    expect((await rightAfter('terminate', id)).state).toBe('terminating');
     const ended = await machines.until(id, 'terminated');
     expect(ended.batch?.index).toBe(0);
     for (const verb of ['stop', 'start', 'reboot'] as const) {
@@ -111,8 +117,9 @@ describe('terminate', () => {
 
   it('can do nothing else with a machine that is being terminated', async () => {
     const { id } = await machines.one();
-    await machines.provider.terminate([id], cancel);
-    expect((await machines.provider.reboot([id], cancel)).get(id)).toEqual({
+    const { provider } = machines;
+    const [, answers] = await Promise.all([provider.terminate([id], cancel), provider.reboot([id], cancel)]);
+    expect(answers.get(id)).toEqual({
       kind: 'cannot',
       why: 'it is being terminated',
     });
@@ -124,8 +131,7 @@ describe('power', () => {
   it('reboot is the power cut: processes end, home, address and key stay', async () => {
     const { id, access } = await machines.one();
     const pids = await startDaemons(id);
-    await machines.provider.reboot([id], cancel);
-    expect((await machines.look(id)).state).toBe('pending');
+    expect((await rightAfter('reboot', id)).state).toBe('pending');
     const after = await machines.until(id, 'running');
     expect(pids.filter((pid) => !isGone(pid))).toEqual([]);
     expect(after.access).toEqual(access);
