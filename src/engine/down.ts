@@ -13,8 +13,8 @@ import { runOperation } from './run-operation.ts';
 import { tagsOf } from './tags.ts';
 
 /**
- * Tears a deployment down, or some of its machines, levels in reverse order; goes on whatever fails. Rejects with `LockedError`, `StateError`,
- * or `UsageError` for an unknown deployment.
+ * Tears a deployment down, or some of its machines, levels in reverse order; goes on whatever fails. Rejects with
+ * `LockedError`, `StateError`, or `UsageError` for an unknown deployment and for protected machines.
  */
 export async function down(
   wiring: Wiring,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { explained, stateError } from './state-error.ts';
+import { syncDirectory } from './sync.ts';
 
 /**
  * Has a file written under another name beside it, for nobody else to read, and gives it its own when it is complete.
@@ -42,17 +43,5 @@ function publish(draft: string, file: string, isThere: (file: string) => Error):
     if (code === 'EEXIST' || existsSync(file)) throw isThere(file);
     if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes(code)) throw error;
     renameSync(draft, file);
-  }
-}
-
-/** So that the name outlives a power cut, too; what cannot be synchronised is not. */
-function syncDirectory(directory: string): void {
-  const opened = openSync(directory, 'r');
-  try {
-    fsyncSync(opened);
-  } catch (error) {
-    if (!['EINVAL', 'EPERM', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  } finally {
-    closeSync(opened);
   }
 }

@@ -10,11 +10,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import type { Database } from './database.ts';
 import { importedPlace } from './import-place.ts';
 import { lockPath } from './lock-holder.ts';
-import { isLocked } from './lock-file.ts';
+import { tryLockFile } from './lock-file.ts';
+import { syncDirectory, syncFile } from './sync.ts';
 
 /**
  * Files of a deployment that is being imported: written where nobody looks for them, and brought to their places just
@@ -62,11 +63,15 @@ export function openStage(directory: string, deployment: Deployment): Stage {
       if (paths.size === 0) return;
       const journal: Journal = { ...deployment, paths: [...paths] };
       writeFileSync(join(stage, JOURNAL), JSON.stringify(journal), { mode: 0o600, flush: true });
+      // Without its key nobody gets to its machines any more; what is recorded has to find it.
+      const needed = journal.paths.filter((path) => !path.startsWith(`logs${sep}`));
+      for (const path of needed) syncFile(join(stage, FILES, path));
       for (const path of paths) {
         const target = join(directory, path);
         mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
         renameSync(join(stage, FILES, path), target);
       }
+      for (const parent of parentsOf(needed)) syncDirectory(join(directory, parent));
     },
     withdraw: () => withdraw(directory, [...paths]),
     remove() {
@@ -82,19 +87,31 @@ export function sweepStages(directory: string, db: Database, own: string): void 
   if (!existsSync(stages)) return;
   const isRecorded = db.prepare<[string]>('SELECT 1 FROM deployments WHERE uuid = ?');
   for (const name of readdirSync(stages)) {
-    if (name !== own && isLocked(lockPath(directory, name))) continue;
-    const journal = readJournal(join(stages, name, JOURNAL));
-    if (journal !== undefined && isRecorded.get(journal.uuid) === undefined)
-      withdraw(directory, journal.paths);
-    rmSync(join(stages, name), { recursive: true, force: true });
+    const lock = name === own ? null : tryLockFile(lockPath(directory, name));
+    if (lock === undefined) continue;
+    try {
+      const journal = readJournal(join(stages, name, JOURNAL));
+      if (journal !== undefined && isRecorded.get(journal.uuid) === undefined)
+        withdraw(directory, journal.paths);
+      rmSync(join(stages, name), { recursive: true, force: true });
+    } finally {
+      lock?.release();
+    }
   }
   removeIfEmpty(stages);
 }
 
 function withdraw(directory: string, paths: readonly string[]): void {
   for (const path of paths) rmSync(join(directory, path), { force: true });
-  for (const path of new Set(paths.map(dirname)))
-    for (let parent = path; parent !== '.'; parent = dirname(parent)) removeIfEmpty(join(directory, parent));
+  for (const parent of parentsOf(paths)) removeIfEmpty(join(directory, parent));
+}
+
+/** The directories that relative paths are in, and those that these are in, deepest first. */
+function parentsOf(paths: readonly string[]): Iterable<string> {
+  const parents = new Set<string>();
+  for (const path of paths)
+    for (let parent = dirname(path); parent !== '.'; parent = dirname(parent)) parents.add(parent);
+  return [...parents].sort((a, b) => b.length - a.length);
 }
 
 /** Undefined: nothing was published, or the list of it is not whole, which it is before anything is. */
