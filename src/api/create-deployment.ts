@@ -1,6 +1,7 @@
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { loadDeployment, withStore } from './deployments.ts';
 import type { FleetEvent, FleetResult } from './fleet-work.ts';
+import type { Forward, ForwardOptions, ForwardTarget } from './forward.ts';
 import type { InputOptions } from './given-inputs.ts';
 import type { Operation, OperationOptions, OperationResult, OperationTools } from './operation.ts';
 import type { CopyEnd, CopyOptions, CopyTask } from './perform-copy.ts';
@@ -56,9 +57,11 @@ export function createDeployment(session: Session, work: Work, name: string): De
       return await composeSshConfig(session, name, selector);
     },
     async forward(machine, target, options = {}) {
-      const { beginForward } = await import('./forward.ts');
-      return await beginForward(session, name, machine, target, { ...options, signal: work.signal(options) });
+      const [forward] = await forwards(machine, [target], options);
+      // There is one for each target.
+      return forward as Forward;
     },
+    forwards: (machine, targets, options = {}) => forwards(machine, targets, options),
     exec: (selector, command, options = {}) =>
       work.start(async (tools) => {
         const { performExec } = await import('./perform-exec.ts');
@@ -85,6 +88,8 @@ export function createDeployment(session: Session, work: Work, name: string): De
     repair: (options = {}) => work.start(async (tools) => runRepair(await live(options), tools), options),
     async prepareRepair(options = {}) {
       const target = await live(options);
+      const { refuseTerminated } = await import('../engine/terminated.ts');
+      refuseTerminated('repair', target.state);
       return prepared(target.state, (tools) => runRepair(target, tools));
     },
     start: (selector, options = {}) => tend('start', selector, options),
@@ -124,6 +129,16 @@ export function createDeployment(session: Session, work: Work, name: string): De
         );
       }, options),
   };
+
+  async function forwards(
+    machine: string,
+    targets: readonly ForwardTarget[],
+    options: ForwardOptions,
+  ): Promise<readonly Forward[]> {
+    const { beginForwards } = await import('./forward.ts');
+    const signal = work.signal(options);
+    return await beginForwards(session, name, { machine, targets }, { ...options, signal });
+  }
 
   async function attach(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Attachment> {
     const { followOperation, goesOn, latestOperation } = await import('./attach.ts');

@@ -56,6 +56,12 @@ export interface Deployment {
   sshConfig(selector?: Selector): Promise<SshConfig>;
   /** Listens on this computer for a TCP port as seen from a machine, until it is disposed of or the signal aborts. */
   forward(machine: string, target: ForwardTarget, options?: ForwardOptions): Promise<Forward>;
+  /** The same for several ports, by one connection to the machine: all of them or none, in their order. */
+  forwards(
+    machine: string,
+    targets: readonly ForwardTarget[],
+    options?: ForwardOptions,
+  ): Promise<readonly Forward[]>;
   /**
    * Runs a command on machines side by side, in the home of the user who runs it, and logs what it prints. One that is
    * out of time or cancelled is ended on the machine, with its process group. Resolves whatever the machines answer.

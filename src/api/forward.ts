@@ -1,5 +1,6 @@
+import type { Fleet } from '../engine/fleet/fleet.ts';
 import { forwardTo } from '../engine/fleet/forward.ts';
-import type { Forward } from '../engine/fleet/forward.ts';
+import type { Forward, ForwardRequest } from '../engine/fleet/forward.ts';
 import type { InputOptions } from './given-inputs.ts';
 import { inputSource } from './given-inputs.ts';
 import { oneMachine } from './one-machine.ts';
@@ -21,41 +22,50 @@ export interface ForwardOptions extends InputOptions {
   /** Ends it. */
   readonly signal?: AbortSignal | undefined;
   /** Told of each connection that could not be forwarded or broke; the others go on. */
-  readonly onError?: ((message: string) => void) | undefined;
+  readonly onError?: ((message: string, target: ForwardTarget) => void) | undefined;
   /** Milliseconds to wait for a connection to the machine. Default: 30,000. */
   readonly connectTimeout?: number | undefined;
 }
 
 /**
- * Listens on this computer, once the machine was reached, and leads what connects to a port as seen from the machine. A
- * connection to the machine that broke is opened again for the next who connects. Rejects with `OperationError` when the
- * machine cannot be reached, or nobody can listen there.
+ * Listens on this computer, once the machine was reached, and leads what connects to ports as seen from the machine, all
+ * of it by one connection. One that broke is opened again for the next who connects; it is closed after the last forward.
+ * Rejects with `OperationError` when the machine cannot be reached, or nobody can listen at one of these places.
  */
-export async function beginForward(
+export async function beginForwards(
   session: Session,
   deployment: string,
-  term: string,
-  { port, host, local = {} }: ForwardTarget,
+  { machine: term, targets }: { readonly machine: string; readonly targets: readonly ForwardTarget[] },
   { signal, onError, connectTimeout = 30_000, ...inputs }: ForwardOptions & { readonly signal: AbortSignal },
-): Promise<Forward> {
+): Promise<readonly Forward[]> {
   const reach = await openReach(session, deployment, inputSource(session, inputs));
-  const close = async (): Promise<void> => await reach[Symbol.asyncDispose]();
+  const forwards: Forward[] = [];
   try {
     const machine = oneMachine(reach.state, term);
-    const forward = await forwardTo(
-      { use: (one, cancel, work) => reach.use(one, { signal: cancel.signal, connectTimeout }, work) },
-      machine,
-      {
-        ...(local.host !== undefined && { host: local.host }),
-        ...(local.port !== undefined && { port: local.port }),
-        to: { port, ...(host !== undefined && { host }) },
-      },
-      {
-        signal,
-        onError: (message) => onError?.(message.replace(`Cannot work on machine "${machine.name}": `, '')),
-      },
-    );
-    const closed = forward.closed.finally(close);
+    const fleet: Pick<Fleet, 'use'> = {
+      use: (one, cancel, work) => reach.use(one, { signal: cancel.signal, connectTimeout }, work),
+    };
+    // One after the other: the first one opens the connection.
+    for (const target of targets)
+      forwards.push(
+        await forwardTo(fleet, machine, requestOf(target), {
+          signal,
+          onError: (message) =>
+            onError?.(message.replace(`Cannot work on machine "${machine.name}": `, ''), target),
+        }),
+      );
+  } catch (error) {
+    await Promise.all(forwards.map((forward) => forward[Symbol.asyncDispose]()));
+    await reach[Symbol.asyncDispose]();
+    throw error;
+  }
+  const over = Promise.all(forwards.map(({ closed }) => closed)).then(() => reach[Symbol.asyncDispose]());
+  over.catch(() => undefined);
+  let open = forwards.length;
+  return forwards.map((forward) => {
+    // The last one takes the connection with it.
+    const closed = forward.closed.then(() => (--open > 0 ? undefined : over));
+    closed.catch(() => undefined);
     return {
       ...forward,
       closed,
@@ -64,8 +74,13 @@ export async function beginForward(
         await closed;
       },
     };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  });
+}
+
+function requestOf({ port, host, local = {} }: ForwardTarget): ForwardRequest {
+  return {
+    ...(local.host !== undefined && { host: local.host }),
+    ...(local.port !== undefined && { port: local.port }),
+    to: { port, ...(host !== undefined && { host }) },
+  };
 }

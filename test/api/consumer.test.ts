@@ -89,7 +89,10 @@ const { machines: hosts, text } = await deployment.sshConfig('web');
 found.push(\`config \${hosts.map(({ kind, name }) => \`\${kind} \${name}\`).join()} \${text.startsWith('Host web-0')}\`);
 {
   await using forward = await deployment.forward('web-0', { port: 1, local: { host: '127.0.0.1' } }, { onError: () => undefined });
-  found.push(\`forwards \${forward.port > 0}\`);
+  const [first, second] = await deployment.forwards('web-0', [{ port: 1 }, { port: 2 }]);
+  await first?.[Symbol.asyncDispose]();
+  found.push(\`forwards \${forward.port > 0} \${(second?.port ?? 0) > 0}\`);
+  await second?.[Symbol.asyncDispose]();
 }
 
 const waited = await deployment.wait({ for: 'ready', selector: 'web', timeout: 1_000 });
@@ -217,7 +220,7 @@ it('a program in a strict project uses every function of the API, and does what 
     'shell 0 20 70',
     'ssh true',
     'config ssh web-0,ssh web-1 true',
-    'forwards true',
+    'forwards true true',
     'wait reached ready,ready',
     'attach ended up succeeded true',
     'cancel true',

@@ -62,6 +62,14 @@ async function ask(host: string, to: number): Promise<string> {
   return await text(connect(to, host)).catch(() => '');
 }
 
+/** Connections that are open to an IPv4 address. */
+function connectionsTo(ip: string): number {
+  const hex = Buffer.from(ip.split('.').reverse().map(Number)).toString('hex').toUpperCase();
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .filter((line) => new RegExp(`^ *\\d+: \\S+ ${hex}:\\S+ 01 `).test(line)).length;
+}
+
 function portsOf(stdout: string): readonly number[] {
   return [...stdout.matchAll(/^[^ ]*:(\d+) ->/gm)].map(([, found]) => Number(found));
 }
@@ -83,6 +91,12 @@ describe('plan forward', () => {
     const again = await forwarding('web-0', `${first}:${port}`);
     again.kill('SIGTERM');
     expect(await again.ended).toEqual({ code: 143, signal: null });
+  });
+
+  it('leads all ports through one connection to the machine', async () => {
+    const before = connectionsTo(address);
+    await forwarding('web-0', `0:${port}`, '0:1', '0:2');
+    expect(connectionsTo(address) - before).toBe(1);
   });
 
   it('says what the machine refuses, and goes on with the others', async () => {

@@ -11,7 +11,7 @@ import { writeJsonLine } from '../render/json.ts';
 import { untilStopped } from '../stopping.ts';
 import { version } from '../version.ts';
 
-/** Listens until it is interrupted: 130, or 143. */
+/** Listens on all of them or on none, until it is interrupted: 130, or 143. */
 export const forwardCommand: Command = (context) =>
   withState(context, (state) =>
     untilStopped(context.io, async (signal) => {
@@ -25,31 +25,22 @@ export const forwardCommand: Command = (context) =>
         );
       const deployment = await state.deployment(givenName(context, undefined));
       const host = context.options.text('host');
-      const forwards: Forward[] = [];
-      try {
-        // One after the other: what cannot be listened on is said before anything is.
-        for (const { address, local, port } of specs)
-          forwards.push(
-            await deployment.forward(
-              machine,
-              { port, host, local: { host: address, port: local } },
-              {
-                ...inputsOf(context),
-                signal,
-                onError: (message) => tellError(context, { machine, host, port }, message),
-              },
-            ),
-          );
-        if (flags.json) writeJsonLine(io.stdout, { type: 'version', format: 1, version: version() });
-        forwards.forEach((forward, i) =>
-          tellListening(context, forward, { machine, host, port: portOf(specs[i]) }),
-        );
-        await Promise.all(forwards.map(({ closed }) => closed));
-        signal.throwIfAborted();
-        return 0;
-      } finally {
-        await Promise.all(forwards.map((forward) => forward[Symbol.asyncDispose]()));
-      }
+      const forwards = await deployment.forwards(
+        machine,
+        specs.map(({ address, local, port }) => ({ port, host, local: { host: address, port: local } })),
+        {
+          ...inputsOf(context),
+          signal,
+          onError: (message, { port }) => tellError(context, { machine, host, port }, message),
+        },
+      );
+      if (flags.json) writeJsonLine(io.stdout, { type: 'version', format: 1, version: version() });
+      forwards.forEach((forward, i) =>
+        tellListening(context, forward, { machine, host, port: portOf(specs[i]) }),
+      );
+      await Promise.all(forwards.map(({ closed }) => closed));
+      signal.throwIfAborted();
+      return 0;
     }),
   );
 
