@@ -1,4 +1,3 @@
-import { UsageError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
@@ -9,6 +8,7 @@ import type { DownRequest, OperationResult, Wiring } from './operation.ts';
 import type { Running } from './run-operation.ts';
 import { refuseDown } from './protect.ts';
 import { prepareTeardowns } from './prepare.ts';
+import { lockDeployment } from './lock-deployment.ts';
 import { runOperation } from './run-operation.ts';
 import { tagsOf } from './tags.ts';
 
@@ -21,10 +21,8 @@ export async function down(
   { deployment, plan, skipTeardown, only, forceProtected = false, ifExpired = false, readPlan }: DownRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
-  const holder = { owner: wiring.owner, operation: 'down' } as const;
-  await using lock = await wiring.store.lock(deployment, holder, { timeout: wiring.lockTimeout, signal });
-  const state = await wiring.store.load(deployment);
-  if (state === null) throw new UsageError(`There is no deployment "${deployment}"`);
+  await using locked = await lockDeployment(wiring, deployment, 'down', { signal });
+  const { state } = locked;
   if (ifExpired && !isOver(state, wiring.clock.now())) return { outcome: 'succeeded', state, worked: false };
   if (!forceProtected) refuseDown(state, only);
   const known = plan ?? withoutScripts(deployment);

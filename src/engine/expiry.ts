@@ -5,6 +5,7 @@ import type { DeploymentState } from '../state/deployment-state.ts';
 import type { DeploymentSummary, Store } from '../state/store.ts';
 import { isOver } from './expiry-time.ts';
 import type { ExtendRequest, Extension, OperationResult, Wiring } from './operation.ts';
+import { lockDeployment } from './lock-deployment.ts';
 import { runOperation } from './run-operation.ts';
 import { tellExpiry } from './tell-expiry.ts';
 
@@ -26,10 +27,8 @@ export async function extend(
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
   const { deployment } = plan;
-  const holder = { owner: wiring.owner, operation: 'extend' } as const;
-  await using lock = await wiring.store.lock(deployment, holder, { timeout: wiring.lockTimeout, signal });
-  const state = await wiring.store.load(deployment);
-  if (state === null) throw new UsageError(`There is no deployment "${deployment}"`);
+  await using locked = await lockDeployment(wiring, deployment, 'extend', { signal });
+  const { state } = locked;
   if (!isLive(state))
     throw new UsageError(`Cannot extend "${deployment}": it has no machines`, 'Use up --ttl instead.');
   const expiresAt = extended(state, extension, wiring.clock.now());

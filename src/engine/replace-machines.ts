@@ -1,4 +1,3 @@
-import { UsageError } from '../errors.ts';
 import type { FactBody, StepFailure } from '../fact.ts';
 import type { Machine } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -11,6 +10,7 @@ import { applyOverrides } from './overrides.ts';
 import type { RevisionBook } from './revision-book.ts';
 import { endedAlone, halfDown } from './plan-record.ts';
 import { refuseProtected } from './protect.ts';
+import { lockDeployment } from './lock-deployment.ts';
 import { runOperation } from './run-operation.ts';
 import type { Running } from './run-operation.ts';
 import type { Pace } from './tend-goal.ts';
@@ -34,13 +34,8 @@ export async function replaceMachines(
   { plan: kept, readPlan, machines: names, pace, forceProtected = false }: ReplaceRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<TendResult> {
-  const holder = { owner: wiring.owner, operation: 'replace' } as const;
-  await using lock = await wiring.store.lock(kept.deployment, holder, {
-    timeout: wiring.lockTimeout,
-    signal,
-  });
-  const state = await wiring.store.load(kept.deployment);
-  if (state === null) throw new UsageError(`There is no deployment "${kept.deployment}"`);
+  await using locked = await lockDeployment(wiring, kept.deployment, 'replace', { signal });
+  const { state } = locked;
   const before = new Map(replaceable(names, state).map((machine) => [machine.name, machine]));
   if (!forceProtected) refuseReplace(before.keys(), state, kept);
   const plan = paced(applyOverrides(kept, state.overrides), before.values(), pace);

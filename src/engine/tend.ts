@@ -1,4 +1,3 @@
-import { UsageError } from '../errors.ts';
 import type { FactBody } from '../fact.ts';
 import type { Failure } from '../failure.ts';
 import type { Machine } from '../machine.ts';
@@ -14,6 +13,7 @@ import type { PlanReader } from './retired.ts';
 import type { Revision } from './revision.ts';
 import type { RevisionBook } from './revision-book.ts';
 import type { Running } from './run-operation.ts';
+import { lockDeployment } from './lock-deployment.ts';
 import { runOperation } from './run-operation.ts';
 import type { Pace, TendGoal, TendVerb } from './tend-goal.ts';
 import { isTendable, roomsFor, servicesByName } from './tend-goal.ts';
@@ -63,13 +63,8 @@ export async function tend(
   { verb, plan: kept, readPlan, machines, teardown, pace }: Tending,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<TendResult> {
-  const holder = { owner: wiring.owner, operation: verb } as const;
-  await using lock = await wiring.store.lock(kept.deployment, holder, {
-    timeout: wiring.lockTimeout,
-    signal,
-  });
-  const state = await wiring.store.load(kept.deployment);
-  if (state === null) throw new UsageError(`There is no deployment "${kept.deployment}"`);
+  await using locked = await lockDeployment(wiring, kept.deployment, verb, { signal });
+  const { state } = locked;
   const plan = applyOverrides(kept, state.overrides);
   const services = servicesByName(plan);
   const selected = withCompanions(machines, verb, state);
