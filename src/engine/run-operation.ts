@@ -211,8 +211,11 @@ export async function runOperation(
     outcome = 'interrupted';
     return { outcome, state, worked: true };
   } finally {
-    await providers.close();
-    await journal.commit([{ type: 'operation-ended', id, outcome }]);
+    try {
+      await providers.close();
+    } finally {
+      await journal.commit([{ type: 'operation-ended', id, outcome }]);
+    }
   }
 }
 
