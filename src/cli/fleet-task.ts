@@ -8,7 +8,7 @@ import { tell } from './context.ts';
 import type { Output } from './io.ts';
 import { exitCodeOf } from './io.ts';
 import { jsonOutputs, progressOf } from './render/choose.ts';
-import type { JsonValue } from './render/fleet-json.ts';
+import type { JsonWords } from './render/fleet-json.ts';
 import { fleetLine, fleetResultLine } from './render/fleet-json.ts';
 import type { FleetProgress } from './render/fleet-progress.ts';
 import { fleetReport, whyOf } from './render/fleet-report.ts';
@@ -19,7 +19,7 @@ import { isAbort, patienceAfter, watchStop } from './stopping.ts';
 import { version } from './version.ts';
 
 /** Work on the machines of a deployment. */
-export interface FleetTask<T> {
+export interface FleetTask<T> extends JsonWords<T> {
   readonly kind: 'exec' | 'copy';
   readonly deployment: string;
   start(options: OperationOptions<FleetEvent<T>>): Operation<FleetResult<T>, FleetEvent<T>>;
@@ -27,7 +27,6 @@ export interface FleetTask<T> {
   isFailure(value: T): boolean;
   /** How work ended, in a word or a few. */
   words(value: T): string;
-  readonly json: JsonValue<T>;
   /** The exit code that stands for how the work on a machine ended: of the command where there is only one. */
   codeOf?(outcome: MachineOutcome<T>): number;
   /** Told every event before it is shown. */
@@ -62,7 +61,7 @@ export async function performFleet<T>(context: Context, task: FleetTask<T>): Pro
       signal,
       onEvent(event) {
         task.onEvent?.(event);
-        writeAll(outputs, fleetLine(event, task.json, systemClock.now()));
+        writeAll(outputs, fleetLine(event, task, systemClock.now()));
         progress.event(event);
       },
     });

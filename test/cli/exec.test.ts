@@ -112,6 +112,15 @@ describe('plan exec', () => {
     expect(ran).toMatchObject({ code: 124, stderr: 'db-0: not done within 300ms\n' });
   });
 
+  it('tells programs what a machine printed before it was out of time', async () => {
+    const line = ['sh', '-c', 'echo so far; echo bad >&2; exec sleep 60'];
+    const ran = await run(['exec', 'db-0', '--json', '--timeout', '2s', '--', ...line]);
+    const ended = jsonLines(ran.stdout).find(({ type }) => type === 'ended');
+    expect(ran.code).toBe(124);
+    expect(ended).toMatchObject({ outcome: 'timed-out', limit: 2_000, truncated: false });
+    expect([ended?.['stdout'], ended?.['stderr']]).toEqual(['so far\n', 'bad\n']);
+  });
+
   it('passes its input on, to all machines all of it, unless it is told not to', async () => {
     const all = await run(['exec', 'web', '--', 'cat'], { typed: 'one\ntwo\n' });
     expect(sorted(all.stdout)).toBe(

@@ -8,8 +8,11 @@ import { performFleet } from '../fleet-task.ts';
 import { inputsOf } from '../given-inputs.ts';
 import { givenName, withState } from '../open-here.ts';
 import { paceOf } from '../pace.ts';
-import { chooseExecView } from '../render/exec-view.ts';
+import { jsonOutputs } from '../render/choose.ts';
+import { chooseExecView, SHOWN } from '../render/exec-view.ts';
 import { fleetProgress } from '../render/fleet-progress.ts';
+import type { PrintedOutput } from '../render/kept-output.ts';
+import { keepOutput } from '../render/kept-output.ts';
 import { selectorOf } from '../selection.ts';
 import { signalNumber } from '../signal-number.ts';
 
@@ -29,6 +32,7 @@ export const execCommand: Command = (context) =>
       directory: directory === undefined ? null : resolve(io.cwd, directory),
       isGrouped,
     });
+    const kept = jsonOutputs(context).length > 0 ? keepOutput(SHOWN) : undefined;
     using unread = watchUnread(io.stdout);
     return await performFleet<ExecEnd>(context, {
       kind: 'exec',
@@ -40,25 +44,27 @@ export const execCommand: Command = (context) =>
           ...pace,
           ...inputsOf(context),
           user: options.text('user'),
-          keep: view.keep,
+          keep: 0,
           stdin: options.flag('no-stdin') || io.stdin.isTTY === true ? undefined : io.stdin,
-          onOutput: view.onOutput,
+          onOutput(machine, stream, chunk) {
+            kept?.add(machine, stream, chunk);
+            return view.onOutput(machine, stream, chunk);
+          },
         }),
       isFailure: ({ exitCode }) => exitCode !== 0,
       words: ({ exitSignal }) => (exitSignal === null ? '' : `ended by signal ${exitSignal}`),
-      json: ({ exitCode, exitSignal, stdout, stderr, isTruncated }) => ({
-        exitCode,
-        exitSignal,
-        stdout: stdout.toString(),
-        stderr: stderr.toString(),
-        truncated: isTruncated,
-      }),
+      json: ({ exitCode, exitSignal }) => ({ exitCode, exitSignal }),
+      printed: kept === undefined ? undefined : (machine) => printedWords(kept.take(machine)),
       codeOf,
       onEvent: view.onEvent,
       onEnd: view.onEnd,
       unread: unread.signal,
     });
   });
+
+function printedWords({ stdout, stderr, isTruncated }: PrintedOutput): Readonly<Record<string, unknown>> {
+  return { stdout: stdout.toString(), stderr: stderr.toString(), truncated: isTruncated };
+}
 
 function commandOf({ options, rest }: Context): FleetCommand {
   const script = options.text('script');

@@ -6,6 +6,7 @@ import { groupsOf } from './fleet-groups.ts';
 import type { Lines } from './fleet-lines.ts';
 import { prefixedLines } from './fleet-lines.ts';
 import type { FleetProgress } from './fleet-progress.ts';
+import { keepOutput } from './kept-output.ts';
 import type { OutputFiles, OutputStream } from './output-files.ts';
 import { outputFiles } from './output-files.ts';
 import { ranges } from './ranges.ts';
@@ -14,8 +15,6 @@ import { writeTo } from './write-to.ts';
 
 /** Shows what commands print on machines. */
 export interface ExecView {
-  /** Bytes of each output that are needed at the end. */
-  readonly keep: number;
   readonly onOutput: (machine: string, stream: OutputStream, chunk: Buffer) => unknown;
   readonly onEvent: (event: FleetEvent<ExecEnd>) => void;
   readonly onEnd: (result: FleetResult<ExecEnd>) => void;
@@ -29,28 +28,26 @@ export interface ExecViewOptions {
 }
 
 /** Bytes of each output that JSON Lines, and groups, show. */
-const SHOWN = 1024 * 1024;
+export const SHOWN = 1024 * 1024;
 
 export function chooseExecView(
   context: Context,
   { progress, directory, isGrouped }: ExecViewOptions,
 ): ExecView {
-  if (directory !== null) return inFiles(outputFiles(directory), context.flags.json);
+  if (directory !== null) return inFiles(outputFiles(directory));
   if (context.flags.json) return unseen;
   return isGrouped ? inGroups(context, progress) : live(context, progress);
 }
 
 const unseen: ExecView = {
-  keep: SHOWN,
   onOutput: () => undefined,
   onEvent: () => undefined,
   onEnd: () => undefined,
 };
 
-function inFiles(files: OutputFiles, isJson: boolean): ExecView {
+function inFiles(files: OutputFiles): ExecView {
   return {
     ...unseen,
-    keep: isJson ? SHOWN : 0,
     onOutput: (machine, stream, chunk) => files.write(machine, stream, chunk),
     onEvent(event) {
       if (event.type !== 'ended') return;
@@ -87,7 +84,6 @@ function live({ io, flags }: Context, progress: FleetProgress<ExecEnd>): ExecVie
   }
 
   return {
-    keep: 0,
     onOutput(machine, stream, chunk) {
       if (isRaw) return writeTo(outputs[stream], chunk);
       return write(stream, linesOf(machine, stream).push(chunk));
@@ -111,53 +107,28 @@ function live({ io, flags }: Context, progress: FleetProgress<ExecEnd>): ExecVie
 
 /** At the end, the same once for all machines that printed it. */
 function inGroups({ io, flags }: Context, progress: FleetProgress<ExecEnd>): ExecView {
-  const printed = new Map<string, Record<OutputStream, Kept>>();
+  const kept = keepOutput(SHOWN);
   return {
     ...unseen,
-    keep: 0,
-    onOutput(machine, stream, chunk) {
-      const kept = printed.get(machine) ?? { stdout: nothing(), stderr: nothing() };
-      printed.set(machine, kept);
-      const { chunks, size } = kept[stream];
-      if (size < SHOWN) chunks.push(chunk.subarray(0, SHOWN - size));
-      kept[stream].size += chunk.length;
-    },
+    onOutput: (machine, stream, chunk) => kept.add(machine, stream, chunk),
     onEnd({ machines, logs }) {
-      const names = machines.map(({ machine }) => machine);
+      const printed = machines.map(({ machine }) => ({ machine, ...kept.take(machine) }));
       for (const [stream, output] of [
         ['stdout', io.stdout],
         ['stderr', io.stderr],
       ] as const) {
         const style = styleOf(output, io.env, flags);
-        const all = names.map((machine) => ({
-          machine,
-          bytes: Buffer.concat(printed.get(machine)?.[stream].chunks ?? []),
-        }));
-        for (const group of groupsOf(all)) {
+        for (const group of groupsOf(printed.map((one) => ({ machine: one.machine, bytes: one[stream] })))) {
           output.write(`${style.bold(`${ranges(group.machines)}:`)}\n`);
           output.write(group.bytes);
           if (group.bytes.at(-1) !== 10) output.write('\n');
         }
       }
-      const cut = names.filter((machine) => isCut(printed.get(machine)));
+      const cut = printed.filter(({ isTruncated }) => isTruncated).map(({ machine }) => machine);
       if (cut.length > 0)
         progress.note(
           `warning: only the first MiB is shown of ${ranges(cut)}${logs === null ? '' : `: all of it is in ${logs}`}`,
         );
     },
   };
-}
-
-interface Kept {
-  readonly chunks: Buffer[];
-  /** Of all that was printed. */
-  size: number;
-}
-
-function nothing(): Kept {
-  return { chunks: [], size: 0 };
-}
-
-function isCut(kept: Readonly<Record<OutputStream, Kept>> | undefined): boolean {
-  return kept !== undefined && (kept.stdout.size > SHOWN || kept.stderr.size > SHOWN);
 }

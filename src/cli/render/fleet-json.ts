@@ -1,24 +1,38 @@
 import type { FleetEvent, FleetResult, MachineOutcome, MachineResult } from '../../api/fleet-work.ts';
 import type { JsonLine } from './json.ts';
 
-/** What JSON Lines tell of work that ended. */
-export type JsonValue<T> = (value: T) => Readonly<Record<string, unknown>>;
+type Details = Readonly<Record<string, unknown>>;
+
+/** What JSON Lines tell of work on machines. */
+export interface JsonWords<T> {
+  /** Of work that ended. */
+  readonly json: (value: T) => Details;
+  /** Of all that began, once each. */
+  readonly printed?: ((machine: string) => Details) | undefined;
+}
 
 /** An event of work on machines as it is printed. */
-export function fleetLine<T>(event: FleetEvent<T>, valueOf: JsonValue<T>, now: number): JsonLine {
+export function fleetLine<T>(event: FleetEvent<T>, words: JsonWords<T>, now: number): JsonLine {
   const at = new Date(now).toISOString();
   if (event.type !== 'ended') return { ...event, at };
-  return { type: 'ended', at, ...resultOf(event, valueOf) };
+  return { type: 'ended', at, ...resultOf(event, words) };
 }
 
 function resultOf<T>(
   { machine, outcome, milliseconds }: MachineResult<T>,
-  valueOf: JsonValue<T>,
-): Readonly<Record<string, unknown>> {
-  return { machine, outcome: outcome.kind, milliseconds, ...detailsOf(outcome, valueOf) };
+  { json, printed }: JsonWords<T>,
+): Details {
+  const began = outcome.kind !== 'unreachable' && outcome.kind !== 'skipped';
+  return {
+    machine,
+    outcome: outcome.kind,
+    milliseconds,
+    ...detailsOf(outcome, json),
+    ...(began && printed?.(machine)),
+  };
 }
 
-function detailsOf<T>(outcome: MachineOutcome<T>, valueOf: JsonValue<T>): Readonly<Record<string, unknown>> {
+function detailsOf<T>(outcome: MachineOutcome<T>, valueOf: JsonWords<T>['json']): Details {
   switch (outcome.kind) {
     case 'ended':
       return valueOf(outcome.value);

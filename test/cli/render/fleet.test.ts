@@ -98,12 +98,23 @@ Their logs: /logs`);
 
 describe('fleetLine()', () => {
   it('says how the work on a machine ended', () => {
-    const line = (outcome: MachineOutcome<number>): unknown =>
-      fleetLine({ type: 'ended', machine: 'web-0', outcome, milliseconds: 5 }, (value) => ({ value }), 0);
+    const line = (
+      outcome: MachineOutcome<number>,
+      printed?: (machine: string) => Readonly<Record<string, unknown>>,
+    ): unknown =>
+      fleetLine(
+        { type: 'ended', machine: 'web-0', outcome, milliseconds: 5 },
+        { json: (value) => ({ value }), printed },
+        0,
+      );
     const common = { type: 'ended', at: '1970-01-01T00:00:00.000Z', machine: 'web-0', milliseconds: 5 };
     expect(line({ kind: 'ended', value: 1 })).toEqual({ ...common, outcome: 'ended', value: 1 });
     expect(line({ kind: 'unreachable', why: 'x' })).toEqual({ ...common, outcome: 'unreachable', why: 'x' });
-    expect(line({ kind: 'timed-out', limit: 9 })).toEqual({ ...common, outcome: 'timed-out', limit: 9 });
+    const late = { ...common, outcome: 'timed-out', limit: 9 };
+    expect(line({ kind: 'timed-out', limit: 9 })).toEqual(late);
+    const by = (machine: string): { stdout: string } => ({ stdout: `by ${machine}` });
+    expect(line({ kind: 'timed-out', limit: 9 }, by)).toEqual({ ...late, stdout: 'by web-0' });
+    expect(line({ kind: 'skipped', why: 'x' }, by)).toEqual({ ...common, outcome: 'skipped', why: 'x' });
     expect(line({ kind: 'interrupted' })).toEqual({ ...common, outcome: 'interrupted' });
   });
 });
