@@ -7,6 +7,11 @@ import { select } from './select.ts';
 export function oneMachine(state: DeploymentState, term: string): Machine {
   const names = select(term, state);
   const machine = names.length === 1 ? state.machines.get(names[0] ?? '') : undefined;
+  if (names.length === 0)
+    throw new UsageError(
+      `Cannot choose a machine: no machine of "${state.name}" is there`,
+      'Run "plan up PLAN" to bring it up.',
+    );
   if (machine === undefined)
     throw new UsageError(
       `Cannot choose a machine: "${term}" means ${names.map((name) => `"${name}"`).join(', ')}`,

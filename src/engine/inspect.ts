@@ -14,6 +14,7 @@ import { perform } from './perform/perform.ts';
 import { seenText } from './perform/seen-text.ts';
 import { persist, targetOf } from './perform/use-connection.ts';
 import { within } from './limit.ts';
+import { goneAlone } from './plan-record.ts';
 import { openProviders } from './providers.ts';
 import type { PlanReader } from './retired.ts';
 import { readOnce, retiredPlans } from './retired.ts';
@@ -36,7 +37,8 @@ export interface InspectRequest {
 
 /**
  * Asks the providers, connects and verifies, all machines side by side, and changes and records nothing. Looks at the
- * machines that have an instance; those that are not ready are asked for and connected to, not verified.
+ * machines that have an instance, and those that were ended while others stay; those that are not ready are asked for
+ * and connected to, not verified.
  */
 export async function inspect(
   wiring: Wiring,
@@ -46,7 +48,10 @@ export async function inspect(
   const { clock, store } = wiring;
   const quiet: Wiring = { ...wiring, logs: silentLogs, showOutput: false, observe: () => undefined };
   const journal = createJournal({ state, store, clock, onRecorded: () => undefined });
-  const machines = [...state.machines.values()].filter(({ id }) => id !== null);
+  const missed = new Set(goneAlone(state));
+  const machines = [...state.machines.values()].filter(
+    ({ id, name, stage }) => id !== null && (stage !== 'gone' || missed.has(name)),
+  );
   const read = readOnce(readPlan);
   const older = await olderPlans(state, plan, read);
   const providers = openProviders(wiring, plan, { olderPlans: older, places: state.scopes, state });

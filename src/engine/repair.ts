@@ -3,11 +3,13 @@ import { applyOverrides } from './overrides.ts';
 import type { OperationResult, RepairRequest, Wiring } from './operation.ts';
 import { endedAlone } from './plan-record.ts';
 import { runOperation } from './run-operation.ts';
+import { refuseTerminated } from './terminated.ts';
 import { bringUp } from './up.ts';
 
 /**
  * Looks at every machine, level by level: asks its provider, connects, verifies; heals by the least that works what
- * does not pass, then those that depended on it. A machine that verifies is not touched. Rejects as `up` does.
+ * does not pass, then those that depended on it. A machine that verifies is not touched. Rejects as `up` does, and with
+ * `UsageError` when the deployment is terminated.
  */
 export async function repair(
   wiring: Wiring,
@@ -21,6 +23,7 @@ export async function repair(
   });
   const state = await wiring.store.load(kept.deployment);
   if (state === null) throw new UsageError(`There is no deployment "${kept.deployment}"`);
+  refuseTerminated('repair', state);
   const plan = applyOverrides(kept, state.overrides);
   const start = { kind: 'repair', state, plan, readPlan, skipTeardown: false, signal } as const;
   return await runOperation(wiring, start, async (running) => {

@@ -14,6 +14,7 @@ import type { Fingerprint } from './made.ts';
 import { refuseOver } from './expiry-time.ts';
 import { refuseUp } from './protect.ts';
 import { runOperation } from './run-operation.ts';
+import { refuseTerminated } from './terminated.ts';
 import { bringUp } from './up.ts';
 
 /** Most machines of one service, as in the plan language. */
@@ -71,12 +72,7 @@ export function refuseScale(
     fingerprint,
   }: { readonly forceProtected?: boolean | undefined; readonly fingerprint: Fingerprint },
 ): void {
-  const wanted = [...state.machines.values()].filter((machine) => machine.wanted);
-  if (wanted.length > 0 && wanted.every(({ stage }) => stage === 'gone'))
-    throw new UsageError(
-      `Cannot scale "${state.name}": it is terminated`,
-      'Bring it up first, or change the number of machines in its plan.',
-    );
+  refuseTerminated('scale', state);
   if (!forceProtected) refuseUp(plan, state, fingerprint);
 }
 

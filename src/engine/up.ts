@@ -124,7 +124,7 @@ async function recordPlan(
   const record = planRecord(plan, await wiring.store.saveSources(plan.sources));
   const isNew =
     JSON.stringify(state.plan) !== JSON.stringify(record) ||
-    [...state.machines.values()].some(({ stage }) => stage === 'gone');
+    [...state.machines.values()].some(({ wanted, stage }) => wanted && stage === 'gone');
   const facts: FactBody[] = [
     ...(loaded === null ? [created] : []),
     ...expiry,

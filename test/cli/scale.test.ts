@@ -150,6 +150,16 @@ describe('scale', () => {
     expect(await machines()).toHaveLength(4);
   });
 
+  it('leaves verify only what is there, and up nothing to record', async () => {
+    expect((await here('scale', 'web=5')).code).toBe(0);
+    expect((await here('scale', 'web=2', '--yes', '--force-protected')).code).toBe(0);
+    expect(await here('verify')).toMatchObject({ code: 0, stdout: '✔ 4 machines verified\n' });
+    expect((await here('up', 'stack.yml')).code).toBe(0);
+    const before = (await here('events')).stdout.split('plan recorded').length;
+    expect((await here('up', 'stack.yml')).code).toBe(0);
+    expect((await here('events')).stdout.split('plan recorded')).toHaveLength(before);
+  });
+
   it('to none and back', async () => {
     expect((await here('scale', 'web=0', '--yes', '--force-protected')).code).toBe(0);
     expect(await machines()).toEqual([]);
@@ -163,6 +173,18 @@ describe('scale', () => {
       code: 2,
       stderr:
         'Cannot scale "stack": it is terminated\nBring it up first, or change the number of machines in its plan.\n',
+    });
+  });
+
+  it('leaves repair, verify and ssh nothing of what is terminated', async () => {
+    expect(await here('repair')).toMatchObject({
+      code: 2,
+      stderr: 'Cannot repair "stack": it is terminated\nRun "plan up PLAN" to bring it up again.\n',
+    });
+    expect(await here('verify')).toMatchObject({ code: 1, stdout: '"stack" has no machines.\n' });
+    expect(await here('ssh', 'web-0')).toMatchObject({
+      code: 2,
+      stderr: 'Cannot choose a machine: no machine of "stack" is there\nRun "plan up PLAN" to bring it up.\n',
     });
   });
 });

@@ -76,6 +76,27 @@ describe('inspect()', () => {
     expect(harness.machines.executions.slice(before).map(({ machine }) => machine)).toEqual(['web-1']);
   });
 
+  it('looks for what was ended while others stay, and not for what nobody asks for any more', async () => {
+    await using harness = await createHarness();
+    await harness.up(await harness.plan(STACK));
+    const plan = await harness.plan(STACK.replace('count: 5', 'count: 3'));
+    const { state } = await harness.up(plan);
+    harness.cloud.end('i-1');
+    const first = state.machines.get('web-0');
+    if (first !== undefined) state.machines.set('web-0', { ...first, stage: 'gone' });
+    const { signal } = new AbortController();
+    const request = { plan, state, limit: 10_000, readPlan: nothing };
+    const findings = await inspect(harness.wiring, request, { signal });
+    expect(findings.map(({ machine, failure }) => [machine, failure?.reason ?? null])).toEqual([
+      ['web-0', 'lost'],
+      ['web-1', null],
+      ['web-2', null],
+    ]);
+    for (const machine of state.machines.values())
+      state.machines.set(machine.name, { ...machine, stage: 'gone' });
+    expect(await inspect(harness.wiring, request, { signal })).toEqual([]);
+  });
+
   it('says so of every machine when the provider cannot be asked', async () => {
     await using harness = await createHarness();
     const plan = await harness.plan(STACK);
