@@ -62,6 +62,9 @@ function unknownDeployment(name: string | undefined, names: readonly string[]): 
     return new UsageError(`Cannot find ${which}: none is recorded here`, 'Run "plan up PLAN" to make one.');
   const list = names.map((known) => `"${known}"`).join(', ');
   return name === undefined
-    ? new UsageError(`Cannot choose a deployment: there are ${list}`, 'Name one of them.')
-    : new UsageError(`Cannot find ${which}: there is ${list}`);
+    ? new UsageError(
+        `Cannot choose a deployment: there are ${list}`,
+        `Name one of them, as by -d ${names[0] ?? ''}.`,
+      )
+    : new UsageError(`Cannot find ${which}: there ${names.length === 1 ? 'is' : 'are'} ${list}`);
 }

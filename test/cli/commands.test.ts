@@ -285,12 +285,12 @@ describe('with a deployment that is ready and one that failed', () => {
     [
       'status without a name',
       ['status'],
-      { code: 2, stderr: /there are "broken", "shop"\nName one of them/ },
+      { code: 2, stderr: /there are "broken", "shop"\nName one of them, as by -d broken/ },
     ],
     [
       'status of an unknown name',
       ['status', 'shpo'],
-      { code: 2, stderr: /Cannot find deployment "shpo": there is/ },
+      { code: 2, stderr: /Cannot find deployment "shpo": there are/ },
     ],
     ['status of two names', ['status', 'shop', '-d', 'broken'], { code: 2, stderr: /both given/ }],
     [

@@ -191,7 +191,12 @@ describe('plan exec', () => {
     expect(await readFile(join(out, 'web-1.err'), 'utf8')).toBe('no\n');
     expect(await readFile(join(out, 'db-0.out'), 'utf8')).toBe('first\n');
     await writeFile(join(space.path, 'file'), '');
-    expect(await run(['exec', 'web', '--output-dir', 'file', '--', 'true'])).toMatchObject({ code: 1 });
+    expect(await run(['exec', 'web', '--output-dir', 'file', '--', 'true'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /^Cannot write to ".*\/file": it is no directory, or below what is none\n$/,
+      ) as string,
+    });
   });
 
   it('answers JSON Lines: what began, what ended and how, and the result', async () => {

@@ -1,6 +1,15 @@
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { OperationError } from '../../errors.ts';
+import { OperationError, UsageError } from '../../errors.ts';
 
 /** Files with what machines print: `web-0.out` and `web-0.err` in a directory. */
 export interface OutputFiles {
@@ -16,10 +25,13 @@ export type OutputStream = 'stdout' | 'stderr';
 
 const SUFFIXES = { stdout: 'out', stderr: 'err' } as const;
 
-/** Makes the directory. All of it throws `OperationError` when nothing can be written there. */
+/**
+ * Makes the directory; throws `UsageError` when nothing can be written there. What it answers throws `OperationError`
+ * when a file cannot be written.
+ */
 export function outputFiles(directory: string): OutputFiles {
   const open = new Map<string, number>();
-  said(directory, () => mkdirSync(directory, { recursive: true }));
+  makeDirectory(directory);
 
   function pathOf(machine: string, stream: OutputStream): string {
     return join(directory, `${machine}.${SUFFIXES[stream]}`);
@@ -58,6 +70,19 @@ export function outputFiles(directory: string): OutputFiles {
         });
     },
   };
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isOther = code === 'EEXIST' || code === 'ENOTDIR';
+    throw new UsageError(
+      `Cannot write to "${directory}": ${isOther ? 'it is no directory, or below what is none' : message}`,
+    );
+  }
 }
 
 function said(path: string, work: () => void): void {
