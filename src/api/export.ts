@@ -38,7 +38,8 @@ export async function exportTo(
   requirePassphrase(passphrase);
   const { directory, cwd, lockTimeout } = session;
   const target = resolve(cwd, file);
-  const state = await withStore(directory, (store) => loadDeployment(store, name));
+  const load = (): Promise<DeploymentState> => withStore(directory, (store) => loadDeployment(store, name));
+  await load();
   const owner = session.owner ?? `${userInfo().username}@${hostname()}`;
   const exported = await exportDeployment(
     {
@@ -51,7 +52,7 @@ export async function exportTo(
       logs,
       owner,
       lockTimeout,
-      files: () => filesOf(directory, state),
+      files: async () => filesOf(directory, await load()),
     },
     { signal },
   );

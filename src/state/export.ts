@@ -34,8 +34,8 @@ export interface ExportRequest {
   readonly logs: boolean;
   readonly owner: string;
   readonly lockTimeout: number;
-  /** Further files that belong to it. */
-  files(deployment: { readonly uuid: string }): readonly ExportedFile[];
+  /** Asked for further files that belong to it while nobody else may change it. */
+  files(): Promise<readonly ExportedFile[]>;
 }
 
 export interface ExportedFile {
@@ -185,7 +185,7 @@ async function* entriesOf(
   { directory, name, logs, files }: ExportRequest,
 ): AsyncGenerator<ExportEntry, void, undefined> {
   yield ['head', head];
-  for (const { path, bytes } of files({ uuid })) yield ['file', path, bytes.toString('base64')];
+  for (const { path, bytes } of await files()) yield ['file', path, bytes.toString('base64')];
   yield* exportRows(db, cipher, id);
   if (!logs) return;
   for (const { machine, file, path } of allLogs(directory, { name, uuid })) {

@@ -36,7 +36,7 @@ beforeAll(async () => {
   }
   const request = { directory: from, name: created.name, file, passphrase: PASSPHRASE, cost: 2 ** 10 };
   const more = { force: false, move: false, logs: true, owner: 'ann@host', lockTimeout: 0 };
-  await exportDeployment({ ...request, ...more, files: () => [] }, cancel);
+  await exportDeployment({ ...request, ...more, files: () => Promise.resolve([]) }, cancel);
   return () => rmSync(directory, { recursive: true, force: true });
 });
 

@@ -51,7 +51,7 @@ function request(directory: string, file: string, more: Partial<ExportRequest> =
     logs: false,
     owner: 'ann@host',
     lockTimeout: 0,
-    files: () => [],
+    files: () => Promise.resolve([]),
     ...more,
   };
 }
@@ -328,6 +328,19 @@ describe('exportDeployment() and importDeployment()', () => {
     });
   });
 
+  it('ask for further files under the lock, when nobody can add to them', async () => {
+    const directory = temporaryDirectory();
+    await recordAll(directory, [created]);
+    const operations: unknown[] = [];
+    const files: ExportRequest['files'] = async () => {
+      await using store = await openSqliteStore(directory, { readonly: true });
+      operations.push((await store.holder(created.name))?.lease?.operation);
+      return [];
+    };
+    await exportDeployment(request(directory, join(directory, 'x.export'), { files }), cancel);
+    expect(operations).toEqual(['export']);
+  });
+
   it('bring logs, the key and claims of hosts along, for their owner alone', async () => {
     const claim = JSON.stringify({ tags: { uuid: created.uuid, deployment: created.name } });
     const hash = 'a'.repeat(24);
@@ -335,13 +348,16 @@ describe('exportDeployment() and importDeployment()', () => {
       { path: 'id_ed25519', bytes: Buffer.from('key') },
       { path: `hosts/${hash}.json`, bytes: Buffer.from(claim) },
     ];
-    const { from, to, file } = await exported({ logs: true, files: () => files }, (directory) => {
-      const logs = join(directory, 'logs', `${created.name}-${created.uuid.slice(0, 8)}`, 'web-0');
-      mkdirSync(logs, { recursive: true });
-      writeFileSync(join(logs, '1-bootstrap-1.log'), 'b'.repeat(500_000));
-      writeFileSync(join(logs, '1-verify-1.log'), '');
-      writeFileSync(join(logs, 'other.txt'), 'no log');
-    });
+    const { from, to, file } = await exported(
+      { logs: true, files: () => Promise.resolve(files) },
+      (directory) => {
+        const logs = join(directory, 'logs', `${created.name}-${created.uuid.slice(0, 8)}`, 'web-0');
+        mkdirSync(logs, { recursive: true });
+        writeFileSync(join(logs, '1-bootstrap-1.log'), 'b'.repeat(500_000));
+        writeFileSync(join(logs, '1-verify-1.log'), '');
+        writeFileSync(join(logs, 'other.txt'), 'no log');
+      },
+    );
     await importDeployment({ directory: to, file, passphrase: PASSPHRASE }, cancel);
     const place = (name: string): string =>
       join('logs', `${created.name}-${created.uuid.slice(0, 8)}`, 'web-0', name);
@@ -374,7 +390,7 @@ describe('exportDeployment() and importDeployment()', () => {
       { path: 'id_ed25519', bytes: Buffer.from('key') },
       { path: `hosts/${hash}.json`, bytes: claim(created.uuid) },
     ];
-    const { to, file } = await exported({ files: () => files });
+    const { to, file } = await exported({ files: () => Promise.resolve(files) });
     mkdirSync(join(to, 'keys'), { recursive: true });
     mkdirSync(join(to, 'hosts'));
     writeFileSync(join(to, 'keys/id_ed25519'), 'key');
