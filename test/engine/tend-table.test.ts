@@ -80,7 +80,7 @@ describe('machines that are ready, stopped, stopping, starting, gone, lost, fail
       `web-5 lost (launch: ${LOST}ing" at the provider)`,
       'web-6 failed (verify: Verify "run" did not pass in its only try: the last try exited with 1)',
       'web-7 ready',
-      'web-8 pending (launch: Cannot launch: the fake cloud has room for 8)',
+      'web-8 failed (launch: Cannot launch: the fake cloud has room for 8)',
       'web-9 terminated (launch: Cannot launch: the fake cloud has room for 8)',
     ]);
   });
@@ -94,7 +94,7 @@ describe('machines that are ready, stopped, stopping, starting, gone, lost, fail
     `web-5 failed lost (launch: ${LOST}…" at the provider)`,
     'web-6 done ready',
     'web-7 done ready',
-    'web-8 absent pending',
+    'web-8 absent failed',
     'web-9 absent terminated',
   ];
   it.each([
@@ -125,7 +125,7 @@ describe('machines that are ready, stopped, stopping, starting, gone, lost, fail
         `web-5 failed lost (stop: ${LOST}…" at the provider)`,
         'web-6 done stopped',
         'web-7 done stopped',
-        'web-8 absent pending',
+        'web-8 absent failed',
         'web-9 absent terminated',
       ],
       rebooted: [],
@@ -157,7 +157,7 @@ describe('machines that are ready, stopped, stopping, starting, gone, lost, fail
       'web-5 not-reached lost',
       'web-6 not-reached failed',
       'web-7 not-reached ready',
-      'web-8 absent pending',
+      'web-8 absent failed',
       'web-9 absent terminated',
     ]);
   });
