@@ -1,7 +1,7 @@
-import { UsageError } from '../errors.ts';
 import { applyOverrides } from './overrides.ts';
 import type { OperationResult, RepairRequest, Wiring } from './operation.ts';
 import { endedAlone } from './plan-record.ts';
+import { lockDeployment } from './lock-deployment.ts';
 import { runOperation } from './run-operation.ts';
 import { refuseTerminated } from './terminated.ts';
 import { bringUp } from './up.ts';
@@ -16,13 +16,8 @@ export async function repair(
   { plan: kept, readPlan }: RepairRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
-  const holder = { owner: wiring.owner, operation: 'repair' } as const;
-  await using lock = await wiring.store.lock(kept.deployment, holder, {
-    timeout: wiring.lockTimeout,
-    signal,
-  });
-  const state = await wiring.store.load(kept.deployment);
-  if (state === null) throw new UsageError(`There is no deployment "${kept.deployment}"`);
+  await using locked = await lockDeployment(wiring, kept.deployment, 'repair', { signal });
+  const { state } = locked;
   refuseTerminated('repair', state);
   const plan = applyOverrides(kept, state.overrides);
   const start = { kind: 'repair', state, plan, readPlan, skipTeardown: false, signal } as const;

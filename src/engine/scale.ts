@@ -7,6 +7,7 @@ import type { Plan, Service } from '../plan/plan.ts';
 import { servicesOf } from '../plan/plan.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import { createJournal } from './journal.ts';
+import { lockDeployment } from './lock-deployment.ts';
 import type { OperationResult, ScaleChange, ScaleRequest, Wiring } from './operation.ts';
 import { applyOverrides, isAsPlanned } from './overrides.ts';
 import { goneAlone, planRecord } from './plan-record.ts';
@@ -29,13 +30,9 @@ export async function scale(
   { plan, changes, forceProtected = false, readPlan }: ScaleRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
-  const holder = { owner: wiring.owner, operation: 'scale' } as const;
-  await using lock = await wiring.store.lock(plan.deployment, holder, {
-    timeout: wiring.lockTimeout,
-    signal,
-  });
-  const state = await wiring.store.load(plan.deployment);
-  if (state?.plan == null) throw new UsageError(`There is no deployment "${plan.deployment}"`);
+  await using locked = await lockDeployment(wiring, plan.deployment, 'scale', { signal });
+  const { state } = locked;
+  if (state.plan === null) throw new UsageError(`Deployment "${state.name}" has no plan`);
   refuseOver('scale', state, wiring.clock.now());
   const overrides = scaledOverrides(plan, state.overrides, changes);
   refuseScale(
