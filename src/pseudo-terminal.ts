@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { isOnPath } from './programs.ts';
 
 /** In characters. */
 export interface TerminalSize {
@@ -12,17 +11,7 @@ export interface TerminalSize {
 /** Why no command of this computer can be given a terminal; undefined if one can. */
 export function terminalMissing(path = process.env['PATH'] ?? ''): string | undefined {
   if (process.platform !== 'linux') return 'this is no Linux computer';
-  const isThere = path.split(delimiter).some((directory) => isProgram(join(directory, 'script')));
-  return isThere ? undefined : 'there is no "script" of util-linux on this computer';
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return isOnPath('script', path) ? undefined : 'there is no "script" of util-linux on this computer';
 }
 
 /**

@@ -1,16 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { isOnPath } from '../programs.ts';
 import type { Io } from './io.ts';
 import { signalNumber } from './signal-number.ts';
 
 /** True where `ssh` can be run with the streams of this process. */
 export function hasSystemSsh({ stdin, stdout, stderr, env }: Io): boolean {
   const areFiles = [stdin, stdout, stderr].every((stream) => fileOf(stream) !== undefined);
-  return (
-    areFiles && (env['PATH'] ?? '').split(delimiter).some((directory) => isProgram(join(directory, 'ssh')))
-  );
+  return areFiles && isOnPath('ssh', env['PATH'] ?? '');
 }
 
 /** Runs a program in the place of this one, and answers its exit code. Signals are for it. */
@@ -29,13 +26,4 @@ export async function runInPlace(words: readonly string[], io: Io): Promise<numb
 
 function fileOf(stream: object): number | undefined {
   return 'fd' in stream && typeof stream.fd === 'number' ? stream.fd : undefined;
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
