@@ -35,6 +35,8 @@ export function tendReport(
   const own = failedEnds(machines).length;
   const ofAll =
     own === 0 ? 'another machine failed' : `${own} of ${countOf(machines.length, 'machine')} failed`;
+  // What a bootstrap starts, and nothing starts at boot, is not there any more.
+  const isDown = verb !== 'replace' && failures.some(({ failure }) => failure.step === 'verify');
   const why = failures.length === 0 ? 'see above' : ofAll;
   return [
     isStopped
@@ -51,6 +53,7 @@ export function tendReport(
       ? ['Nothing more was begun after the first failure.']
       : []),
     `Next: ${next.again ?? next.up}`,
+    ...(isDown ? [`      ${next.repair}  (bootstraps again what does not verify)`] : []),
     ...(logged === undefined ? [] : [`      ${next.logs(logged.name)}`]),
     `      ${next.status}`,
   ];

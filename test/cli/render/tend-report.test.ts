@@ -54,6 +54,20 @@ describe('tendReport()', () => {
     expect(lines).toContain(`Next: ${again}`);
   });
 
+  it('names what starts again that which does not come back by itself', () => {
+    const own = story({ app: { web: 1 } }, () => undefined);
+    own.launch('web', 1);
+    own.fail('web-0', 'verify', 100);
+    const { failure = null } = own.state.machines.get('web-0') ?? {};
+    const machines = [{ ...end('web-0', 'failed'), failure }];
+    const lines = tendReport(
+      'reboot',
+      { outcome: 'failed', state: own.state, worked: true, machines },
+      OPTIONS,
+    );
+    expect(lines).toContain('      plan repair web-stack  (bootstraps again what does not verify)');
+  });
+
   it('tells of an interruption, and of machines to which nothing was done', () => {
     const { state } = replaced();
     const machines = [end('db-0', 'already'), end('db-1', 'absent'), end('web-0', 'not-reached')];
