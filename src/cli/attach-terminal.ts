@@ -36,6 +36,11 @@ export async function attachStreams(
   stdin.pipe(typed).pipe(shell.stdin);
   shell.stdout.pipe(stdout, { end: false });
   shell.stderr.pipe(stderr, { end: false });
+  // What nobody reads any more does not keep the command from ending.
+  const drain = (): void => void shell.stdout.resume();
+  const drainErrors = (): void => void shell.stderr.resume();
+  stdout.on('error', drain);
+  stderr.on('error', drainErrors);
   try {
     const [end] = await Promise.allSettled([shell.ended, finished(shell.stdout, { writable: false })]);
     if (end.status === 'fulfilled') return end.value;
@@ -45,7 +50,8 @@ export async function attachStreams(
   } finally {
     stdin.unpipe(typed);
     stdin.pause();
-    stdout.off('resize', resize);
+    stdout.off('resize', resize).off('error', drain);
+    stderr.off('error', drainErrors);
     if (isRaw) setRaw(stdin, false);
   }
 }

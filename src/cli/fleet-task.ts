@@ -16,6 +16,7 @@ import type { JsonLine } from './render/json.ts';
 import { writeJsonLine } from './render/json.ts';
 import { styleOf } from './render/style.ts';
 import { isAbort, patienceAfter, watchStop } from './stopping.ts';
+import { UNREAD } from './unread.ts';
 import { version } from './version.ts';
 
 /** Work on the machines of a deployment. */
@@ -39,9 +40,6 @@ export interface FleetTask<T> extends JsonWords<T> {
 
 /** Milliseconds that work which is interrupted may take to end. */
 const PATIENCE = 10_000;
-
-/** As shells say it of a program that nobody read. */
-const UNREAD = 141;
 
 /** Does work on machines, shows it, and answers the exit code. */
 export async function performFleet<T>(context: Context, task: FleetTask<T>): Promise<number> {

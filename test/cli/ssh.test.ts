@@ -161,6 +161,14 @@ levels:
       }
     });
 
+    it('ends when nobody reads what a command prints', async () => {
+      for (const machine of ['box-0', 'here-0', 'mine-0']) {
+        const line = `{ "$0" "$1" ssh ${machine} --own-connection -- yes; echo "code $?" >&2; } | head -1`;
+        const ran = await run('sh', ['-c', line, process.execPath, MAIN], { cwd: space.path });
+        expect(ran).toEqual({ stdout: 'y\n', stderr: 'code 141\n' });
+      }
+    });
+
     it('gives a command its input', async () => {
       const input = 'x'.repeat(300_000);
       const ended = await program(['ssh', 'box-0', '--', 'wc', '-c'], { input, path });

@@ -15,6 +15,7 @@ import type { PrintedOutput } from '../render/kept-output.ts';
 import { keepOutput } from '../render/kept-output.ts';
 import { selectorOf } from '../selection.ts';
 import { signalNumber } from '../signal-number.ts';
+import { watchUnread } from '../unread.ts';
 
 export const execCommand: Command = (context) =>
   withState(context, async (state) => {
@@ -92,12 +93,4 @@ function codeOf(outcome: MachineOutcome<ExecEnd>): number {
     default:
       return outcome satisfies never;
   }
-}
-
-/** Aborts when whoever reads an output has gone, as in `plan exec web -- yes | head -1`. */
-function watchUnread(output: Context['io']['stdout']): Disposable & { readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  const onError = (): void => controller.abort();
-  output.on('error', onError);
-  return { signal: controller.signal, [Symbol.dispose]: () => void output.off('error', onError) };
 }

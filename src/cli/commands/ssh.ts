@@ -7,8 +7,9 @@ import { print, tell } from '../context.ts';
 import { inputsOf } from '../given-inputs.ts';
 import { givenName, withState } from '../open-here.ts';
 import { signalNumber } from '../signal-number.ts';
-import { untilStopped } from '../stopping.ts';
+import { isAbort, untilStopped } from '../stopping.ts';
 import { hasSystemSsh, runInPlace } from '../system-ssh.ts';
+import { UNREAD, watchUnread } from '../unread.ts';
 
 /** As `ssh` says that it could not connect, or was cut off. */
 const CONNECTION_FAILED = 255;
@@ -79,16 +80,22 @@ async function overOwnConnection(context: Context, deployment: Deployment, given
   const hasTerminal = terminalFlag(context, false) ?? isTerminal(io.stdin);
   return await untilStopped(io, async (signal) => {
     const left = new AbortController();
+    using unread = watchUnread(io.stdout);
     const { command, user } = given;
     await using shell = await deployment.shell(given.machine, {
       ...inputsOf(context),
       command,
       user,
       ...(hasTerminal && { terminal: { ...terminalSize(io), term: io.env['TERM'] } }),
-      signal: AbortSignal.any([signal, left.signal]),
+      signal: AbortSignal.any([signal, left.signal, unread.signal]),
     });
     const leave = (): void => left.abort(new OperationError(`Left "${given.machine}".`));
-    const { exitCode, exitSignal } = await attachStreams(io, shell, { isTerminal: hasTerminal, leave });
-    return exitCode ?? 128 + signalNumber(exitSignal);
+    try {
+      const { exitCode, exitSignal } = await attachStreams(io, shell, { isTerminal: hasTerminal, leave });
+      return exitCode ?? 128 + signalNumber(exitSignal);
+    } catch (error) {
+      if (isAbort(error, unread.signal)) return UNREAD;
+      throw error;
+    }
   });
 }
