@@ -17,6 +17,7 @@ import { planReader, providersUsed, readRecordedPlan } from './recorded-plan.ts'
 import type { Selector } from './select.ts';
 import { select } from './select.ts';
 import type { Session } from './session.ts';
+import { sshDirectory } from './ssh-files.ts';
 import { withWiring } from './wiring.ts';
 
 export interface DownOptions extends InputOptions {
@@ -114,4 +115,5 @@ async function purgeRecord(
   await using lock = await store.lock(name, { owner, operation: 'down' }, { timeout: lockTimeout, signal });
   await store.purge(name);
   rmSync(detachedLog(directory, name), { force: true });
+  rmSync(sshDirectory(directory, name), { recursive: true, force: true });
 }

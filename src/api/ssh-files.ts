@@ -5,9 +5,14 @@ import { StateError } from '../errors.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
 import type { SshFiles } from './ssh-words.ts';
 
+/** Where a state directory keeps the files of a deployment for OpenSSH's client. */
+export function sshDirectory(directory: string, deployment: string): string {
+  return join(directory, 'ssh', deployment);
+}
+
 /** Writes the files that OpenSSH's client needs for the machines of a deployment. */
 export async function writeSshFiles(directory: string, state: DeploymentState): Promise<SshFiles> {
-  const place = join(directory, 'ssh', state.name);
+  const place = sshDirectory(directory, state.name);
   const files = { knownHosts: join(place, 'known_hosts'), jumpHosts: join(place, 'jump_hosts') };
   const text = [...state.machines.values()]
     .flatMap(({ name, access }) =>

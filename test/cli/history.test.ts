@@ -115,6 +115,9 @@ describe('the history of a deployment', () => {
     expect((await here('up', 'broken.yml')).code).toBe(1);
     const logs = (): readonly string[] => readdirSync(join(space.path, '.plan/logs'));
     expect(logs()).toHaveLength(1);
+    expect((await here('ssh-config', '-d', 'pair')).code).toBe(0);
+    const sshFiles = (): readonly string[] => readdirSync(join(space.path, '.plan/ssh'));
+    expect(sshFiles()).toEqual(['pair']);
     const asked = await here('down', 'pair', '--purge');
     expect(asked.code).toBe(2);
     expect(asked.stderr).toMatch(
@@ -123,7 +126,7 @@ describe('the history of a deployment', () => {
     const purged = await here('down', 'pair', '--purge', '--yes');
     expect(purged).toMatchObject({ code: 0 });
     expect(purged.stderr).toMatch(/"pair" is terminated\. Its record, history and logs are removed\.\n$/);
-    expect(logs()).toEqual([]);
+    expect([logs(), sshFiles()]).toEqual([[], []]);
     expect((await here('status', 'pair')).code).toBe(2);
     const db = openDatabase(join(space.path, '.plan/state.db'));
     const left = db.prepare<[], number>('SELECT count(*) FROM archives').pluck().get();
