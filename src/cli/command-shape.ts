@@ -35,7 +35,8 @@ export interface RestSpec {
 }
 
 /** What the shell may offer for a value. */
-export type Completes = 'files' | 'deployments' | 'machines' | 'services' | 'commands' | 'shells' | 'nothing';
+export type Completes =
+  'files' | 'deployments' | 'machines' | 'services' | 'selector' | 'commands' | 'shells' | 'nothing';
 
 export interface FlagSpec {
   /** Without dashes; a name that begins with `no-` is a flag of its own. */

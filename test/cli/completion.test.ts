@@ -49,6 +49,22 @@ describe('__complete', () => {
     ],
     [['logs', '-d', 'other', ''], []],
     [['output', ''], ['web']],
+    [['scale', ''], ['web']],
+    [
+      ['ssh', ''],
+      ['web-0', 'web-1'],
+    ],
+    [
+      ['stop', ''],
+      ['web', 'web-0', 'web-1', '@only'],
+    ],
+    [['exec', 'web-0', '--exclude', '@'], ['@only']],
+    [
+      ['down', '--only', 'web-'],
+      ['web-0', 'web-1'],
+    ],
+    [['exec', 'web', '--', 'w'], []],
+    [['copy', ''], []],
     [
       ['logs', 'web-0', '--step', ''],
       ['bootstrap', 'verify', 'teardown'],

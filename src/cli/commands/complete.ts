@@ -20,6 +20,8 @@ async function candidatesFor(
   before: readonly string[],
   current: string,
 ): Promise<readonly string[]> {
+  // What stands after it is for a command on machines.
+  if (before.includes('--')) return [];
   const line = readLine(context.commands, before);
   if (line.awaits !== undefined)
     return line.awaits.choices ?? (await dynamic(context, line, line.awaits.completes));
@@ -84,6 +86,7 @@ async function dynamic(
     case 'deployments':
     case 'machines':
     case 'services':
+    case 'selector':
       return recorded(context, line, what);
     default:
       return what satisfies never;
@@ -98,7 +101,7 @@ function commandNames({ commands }: Context): readonly string[] {
 async function recorded(
   context: Context,
   line: Line,
-  what: 'deployments' | 'machines' | 'services',
+  what: 'deployments' | 'machines' | 'services' | 'selector',
 ): Promise<readonly string[]> {
   const stateDir = line.given.get('state-dir') ?? context.flags.stateDir;
   const deployment = line.given.get('deployment') ?? context.flags.deployment;
@@ -106,9 +109,11 @@ async function recorded(
     return await withState({ ...context, flags: { ...context.flags, stateDir } }, async (state) => {
       if (what === 'deployments') return (await state.deployments()).map(({ name }) => name);
       const machines = [...(await (await state.deployment(deployment)).state()).machines.values()];
-      return what === 'machines'
-        ? machines.map(({ name }) => name)
-        : [...new Set(machines.map(({ service }) => service))];
+      const names = machines.map(({ name }) => name);
+      if (what === 'machines') return names;
+      const services = [...new Set(machines.map(({ service }) => service))];
+      if (what === 'services') return services;
+      return [...services, ...names, ...new Set(machines.map(({ level }) => `@${level}`))];
     });
   } catch {
     return [];

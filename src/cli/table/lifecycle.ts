@@ -69,7 +69,7 @@ export const LIFECYCLE_COMMANDS: readonly CommandSpec[] = [
         name: 'only',
         value: 'SELECTOR',
         repeatable: true,
-        completes: 'machines',
+        completes: 'selector',
         summary: 'these machines, and those that share them',
       },
       ...SELECTION,

@@ -8,7 +8,7 @@ export const SELECTOR: ArgumentSpec = {
   name: 'SELECTOR',
   required: false,
   many: true,
-  completes: 'machines',
+  completes: 'selector',
 };
 
 export const INPUTS: readonly FlagSpec[] = [
@@ -51,7 +51,7 @@ export const SELECTION: readonly FlagSpec[] = [
     name: 'exclude',
     value: 'TERM',
     repeatable: true,
-    completes: 'machines',
+    completes: 'selector',
     summary: 'not these, whatever else selects them',
   },
 ];
