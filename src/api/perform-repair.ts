@@ -9,11 +9,11 @@ import { withWiring } from './wiring.ts';
 /** Looks at every machine and heals what does not verify. Rejects as the engine's `repair` does. */
 export async function performRepair(
   session: Session,
-  { plan, inputs }: LivePlan,
+  { plan, state, inputs }: LivePlan,
   tools: OperationTools,
 ): Promise<OperationResult> {
   return await withWiring(session, tools, (wiring) => {
     const readPlan = planReader(wiring.store, plan.deployment, inputs);
-    return repair(wiring, { plan, readPlan }, tools);
+    return repair(wiring, { plan, basis: state.plan, readPlan }, tools);
   });
 }

@@ -48,11 +48,11 @@ export async function scaleTarget(
 /** Brings services to other numbers of machines. Rejects as the engine's `scale` does. */
 export async function performScale(
   session: Session,
-  { live: { plan, inputs }, changes, options: { forceProtected } }: ScaleTarget,
+  { live: { plan, state, inputs }, changes, options: { forceProtected } }: ScaleTarget,
   tools: OperationTools,
 ): Promise<OperationResult> {
   return await withWiring(session, tools, (wiring) => {
     const readPlan = planReader(wiring.store, plan.deployment, inputs);
-    return scale(wiring, { plan, changes, forceProtected, readPlan }, tools);
+    return scale(wiring, { plan, basis: state.plan, changes, forceProtected, readPlan }, tools);
   });
 }

@@ -84,10 +84,11 @@ export async function performTend(
   if (work === null) return { outcome: 'succeeded', state, worked: false, machines: [] };
   const { serial = false, failFast = false, teardown = false, maxUnavailable, timeout } = options;
   const { plan, inputs } = work.live;
+  const basis = work.live.state.plan;
   return await withWiring(session, tools, (wiring) => {
     const readPlan = planReader(wiring.store, state.name, inputs);
     const pace = { serial, failFast, maxUnavailable: maxUnavailable ?? null, timeout };
-    const request = { plan, readPlan, machines: work.selected, pace };
+    const request = { plan, basis, readPlan, machines: work.selected, pace };
     switch (verb) {
       case 'start':
         return start(wiring, request, tools);

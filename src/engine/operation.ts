@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { ConnectionPool } from '../connection/connection-pool.ts';
 import type { ScriptRunner } from '../connection/script-runner.ts';
-import type { Fact, Outcome } from '../fact.ts';
+import type { Fact, Outcome, PlanRecord } from '../fact.ts';
 import type { Plan, ProviderConfig } from '../plan/plan.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
@@ -72,9 +72,13 @@ export interface UpRequest {
   readonly readPlan: PlanReader;
 }
 
+/** The record that a plan was read from, before the deployment was locked: with another one by now it is refused. */
+export type PlanBasis = Pick<PlanRecord, 'archive' | 'inputs'>;
+
 export interface RepairRequest {
   /** The plan as the deployment keeps it. */
   readonly plan: Plan;
+  readonly basis?: PlanBasis | null | undefined;
   readonly readPlan: PlanReader;
 }
 
@@ -90,6 +94,7 @@ export interface ScaleChange {
 export interface ScaleRequest {
   /** The plan as the deployment keeps it. */
   readonly plan: Plan;
+  readonly basis?: PlanBasis | null | undefined;
   /** Made one after the other. */
   readonly changes: readonly ScaleChange[];
   /** Terminate and replace machines of protected services too. */

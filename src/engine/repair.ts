@@ -13,10 +13,10 @@ import { bringUp } from './up.ts';
  */
 export async function repair(
   wiring: Wiring,
-  { plan: kept, readPlan }: RepairRequest,
+  { plan: kept, basis, readPlan }: RepairRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
-  await using locked = await lockDeployment(wiring, kept.deployment, 'repair', { signal });
+  await using locked = await lockDeployment(wiring, kept.deployment, 'repair', { signal, basis });
   const { state } = locked;
   refuseTerminated('repair', state);
   const plan = applyOverrides(kept, state.overrides);

@@ -31,10 +31,10 @@ export interface ReplaceRequest extends TendRequest {
  */
 export async function replaceMachines(
   wiring: Wiring,
-  { plan: kept, readPlan, machines: names, pace, forceProtected = false }: ReplaceRequest,
+  { plan: kept, basis, readPlan, machines: names, pace, forceProtected = false }: ReplaceRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<TendResult> {
-  await using locked = await lockDeployment(wiring, kept.deployment, 'replace', { signal });
+  await using locked = await lockDeployment(wiring, kept.deployment, 'replace', { signal, basis });
   const { state } = locked;
   const before = new Map(replaceable(names, state).map((machine) => [machine.name, machine]));
   if (!forceProtected) refuseReplace(before.keys(), state, kept);

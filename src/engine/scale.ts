@@ -27,10 +27,10 @@ const MOST = 10_000;
  */
 export async function scale(
   wiring: Wiring,
-  { plan, changes, forceProtected = false, readPlan }: ScaleRequest,
+  { plan, basis, changes, forceProtected = false, readPlan }: ScaleRequest,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OperationResult> {
-  await using locked = await lockDeployment(wiring, plan.deployment, 'scale', { signal });
+  await using locked = await lockDeployment(wiring, plan.deployment, 'scale', { signal, basis });
   const { state } = locked;
   if (state.plan === null) throw new UsageError(`Deployment "${state.name}" has no plan`);
   refuseOver('scale', state, wiring.clock.now());

@@ -4,7 +4,7 @@ import type { Machine } from '../machine.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Observation } from '../providers/provider.ts';
 import type { DeploymentState } from '../state/deployment-state.ts';
-import type { OperationResult, Wiring } from './operation.ts';
+import type { OperationResult, PlanBasis, Wiring } from './operation.ts';
 import type { MachineTimes } from './machine-times.ts';
 import { createMachineTimes } from './machine-times.ts';
 import { applyOverrides } from './overrides.ts';
@@ -22,6 +22,7 @@ import { groupsOf, isTakenAlong, planOf, withCompanions } from './tend-selection
 export interface TendRequest {
   /** The plan as the deployment keeps it. */
   readonly plan: Plan;
+  readonly basis?: PlanBasis | null | undefined;
   readonly readPlan: PlanReader;
   /** Names of the machines that it is done to; those that share them are taken along. */
   readonly machines: ReadonlySet<string>;
@@ -60,10 +61,10 @@ interface Findings {
 /** Does the same to some machines of a deployment, and nothing to others. Rejects as `repair` does. */
 export async function tend(
   wiring: Wiring,
-  { verb, plan: kept, readPlan, machines, teardown, pace }: Tending,
+  { verb, plan: kept, basis, readPlan, machines, teardown, pace }: Tending,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<TendResult> {
-  await using locked = await lockDeployment(wiring, kept.deployment, verb, { signal });
+  await using locked = await lockDeployment(wiring, kept.deployment, verb, { signal, basis });
   const { state } = locked;
   const plan = applyOverrides(kept, state.overrides);
   const services = servicesByName(plan);
