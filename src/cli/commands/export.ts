@@ -5,7 +5,7 @@ import { exitCodeOf } from '../io.ts';
 import { givenName, withState } from '../open-here.ts';
 import { passphraseOf } from '../passphrase.ts';
 import { untilStopped } from '../stopping.ts';
-import { counted } from '../counted.ts';
+import { countOf } from '../render/happening.ts';
 
 export const exportCommand: Command = (context) =>
   untilStopped(context.io, (signal) =>
@@ -29,7 +29,7 @@ export const exportCommand: Command = (context) =>
 
 function wordsOf({ name, file, machines, facts, moved, here }: ExportSummary): readonly string[] {
   const lines = [
-    `"${name}" is in "${file}": ${counted(machines, 'machine')}, ${counted(facts, 'recorded event')}.`,
+    `"${name}" is in "${file}": ${countOf(machines, 'machine')}, ${countOf(facts, 'recorded event')}.`,
   ];
   if (here.length > 0)
     lines.push(

@@ -1,8 +1,9 @@
+import { displayPath } from '../../api/display-path.ts';
 import type { ImportSummary } from '../../api/import.ts';
 import type { Command } from '../command-spec.ts';
 import type { Context } from '../context.ts';
 import { printJson, tell } from '../context.ts';
-import { counted } from '../counted.ts';
+import { countOf } from '../render/happening.ts';
 import { exitCodeOf } from '../io.ts';
 import { withState } from '../open-here.ts';
 import { passphraseOf } from '../passphrase.ts';
@@ -28,12 +29,12 @@ function wordsOf(summary: ImportSummary, { io }: Context): readonly string[] {
   const { name, owner, exportedAt, machines, facts, plan, moved, leftBehind, homes, missingKeys } = summary;
   const when = new Date(exportedAt).toISOString().slice(0, 16).replace('T', ' ');
   const lines = [
-    `"${name}", exported by ${owner} at ${when} UTC, is recorded here: ${counted(machines, 'machine')}, ${counted(facts, 'recorded event')}.`,
+    `"${name}", exported by ${owner} at ${when} UTC, is recorded here: ${countOf(machines, 'machine')}, ${countOf(facts, 'recorded event')}.`,
   ];
-  if (plan !== null) lines.push(`Its plan is "${displayed(plan, io.cwd)}".`);
+  if (plan !== null) lines.push(`Its plan is "${displayPath(plan, io.cwd)}".`);
   if (leftBehind.length > 0)
     lines.push(
-      `${counted(leftBehind.length, 'machine')} stayed on the other computer; "plan up" launches as many here.`,
+      `${countOf(leftBehind.length, 'machine')} stayed on the other computer; "plan up" launches as many here.`,
     );
   for (const home of homes)
     lines.push(`Machines of this computer stay in "${home}", which has to stay as long as they are there.`);
@@ -45,8 +46,4 @@ function wordsOf(summary: ImportSummary, { io }: Context): readonly string[] {
     );
   lines.push(`Look whether all is well with "plan status ${name} --refresh".`);
   return lines;
-}
-
-function displayed(path: string, cwd: string): string {
-  return path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : path;
 }
