@@ -43,6 +43,26 @@ afterEach(async () => {
 });
 afterAll(() => space[Symbol.asyncDispose]());
 
+describe('machines that are stopped and shared', () => {
+  it('go without a wait for those that nobody reaches on them', async () => {
+    expect(await here('stop', 'db', '--yes')).toMatchObject({ code: 0 });
+    const ran = await here('down', '--only', 'db-0', '--yes');
+    expect(ran).toMatchObject({ code: 0 });
+    expect(ran.stderr).toContain(
+      'warning: Machine "agent-0": what was put on it stays there: it is stopped\n',
+    );
+    expect(await machines()).toEqual(
+      expect.arrayContaining(['db-0 terminated', 'db-1 stopped', 'agent-0 terminated', 'agent-1 stopped']),
+    );
+  });
+
+  it('are replaced without it, too', async () => {
+    expect(await here('stop', 'db', '--yes')).toMatchObject({ code: 0 });
+    expect(await here('replace', 'db-1', '--yes')).toMatchObject({ code: 0 });
+    expect(await machines()).toEqual(expect.arrayContaining(['db-1 ready', 'agent-1 ready']));
+  });
+});
+
 describe('down --only', () => {
   it('ends these machines and who shares them, says so, and up brings them back', async () => {
     const asked = await here('down', '--only', 'db-1');

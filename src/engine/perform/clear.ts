@@ -5,6 +5,7 @@ import type { Target } from '../../connection/connection-pool.ts';
 import type { Instance, Machine } from '../../machine.ts';
 import { servicesOf } from '../../plan/plan.ts';
 import type { Service } from '../../plan/plan.ts';
+import { ProviderError } from '../../providers/provider.ts';
 import type { Observation } from '../../providers/provider.ts';
 import type { Cancel, PerformContext } from './context.ts';
 import { baseOf, messageOf } from './context.ts';
@@ -63,6 +64,11 @@ async function clearOne(
   const target = tenant && targetOf(tenant, seen, context);
   if (tenant === null || target === null) return null;
   const { machine, instance } = tenant;
+  if (await isOff(instance, context, cancel)) {
+    const message = `Machine "${machine.name}": what was put on it stays there: it is stopped`;
+    context.tell({ type: 'warning', message });
+    return null;
+  }
   const service = servicesOf(context.plan).find(({ name }) => name === machine.service);
   const base = baseOf(context, machine);
   // The machine that it shares waits for this before it is replaced, and perhaps because nobody reaches it.
@@ -93,6 +99,25 @@ async function clearOne(
     if (error instanceof LostError) return null;
     if (!limit.expired() && !(error instanceof ConnectionError)) throw error;
     return `what was put on it cannot be removed: ${limit.expired() ? latest : messageOf(error)}`;
+  }
+}
+
+/** Nobody reaches a share of a machine that is stopped, and it goes with that, or before it is started. */
+async function isOff({ id, provider }: Instance, context: PerformContext, cancel: Cancel): Promise<boolean> {
+  if (!isShared(provider)) return false;
+  const { machines, instances } = context.journal.state;
+  const shared = instances.get(instanceOf(id));
+  if (shared === undefined) return false;
+  const host = machines.get(shared.machine);
+  if (host?.id === shared.id && host.stage === 'stopped') return true;
+  // Of one that is on its way out it is not recorded.
+  if (host?.id === shared.id && host.stage === 'ready') return false;
+  try {
+    const seen = await context.provider(shared.provider).describe([shared.id], cancel);
+    return seen.get(shared.id)?.state === 'stopped';
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return false;
   }
 }
 
