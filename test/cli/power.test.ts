@@ -153,7 +153,7 @@ describe('machines that are ready, stopped, failed, lost and terminated', () => 
     const ran = await here('reboot', 'web', '--serial', '--yes');
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(
-      /✘ Cannot reboot all machines of "fleet": 1 of 4 machines failed\n\n {2}web-2 {2}verify failed[^]*\n\n {2}rebooted: web-0, web-1\n {2}failed: web-2\n {2}not rebooted: web-3\nNext: plan reboot web-2 web-3 --serial -d fleet\n {6}plan logs web-2 -d fleet\n {6}plan status fleet\n$/,
+      /✘ Cannot reboot all machines of "fleet": 1 of 4 machines failed\n\n {2}web-2 {2}verify failed[^]*\n\n {2}rebooted: web-0, web-1\n {2}failed: web-2\n {2}not rebooted: web-3\nNext: plan reboot web-2 web-3 --serial -d fleet\n {6}plan repair fleet {2}\(bootstraps again what does not verify\)\n {6}plan logs web-2 -d fleet\n {6}plan status fleet\n$/,
     );
   });
 
