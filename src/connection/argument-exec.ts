@@ -99,6 +99,9 @@ export async function runWords(
   } catch (error) {
     await ending;
     signal.throwIfAborted();
+    // What broke is on this side: its input, or who takes its outputs.
+    if (group !== undefined && !(error instanceof ConnectionError))
+      await endGroup(connection, command, group).catch(() => undefined);
     throw error;
   } finally {
     clearTimeout(limit);

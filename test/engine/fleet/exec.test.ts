@@ -179,6 +179,35 @@ describe('execOn()', () => {
     expect(pids.every((pid) => isGone(pid))).toBe(true);
   });
 
+  it('ends commands whose input breaks, or whose output cannot be taken', async () => {
+    const machines = local.machines.slice(0, 2);
+    const pids: number[] = [];
+    const source = new PassThrough();
+    const text = 'echo $$; trap "" HUP PIPE; while :; do sleep 0.1; done';
+    const broken = await run(sh(text), {
+      machines,
+      stdin: source,
+      onOutput(_machine, _stream, chunk) {
+        pids.push(Number(chunk.toString()));
+        if (pids.length === 2) source.destroy(new Error('no more input'));
+      },
+    });
+    const refused = await run(sh(text), {
+      machines,
+      onOutput(_machine, _stream, chunk) {
+        pids.push(Number(chunk.toString()));
+        throw new Error('the disk is full');
+      },
+    });
+    expect([...broken, ...refused].map(({ outcome }) => 'why' in outcome && outcome.why)).toEqual([
+      'no more input',
+      'no more input',
+      'the disk is full',
+      'the disk is full',
+    ]);
+    expect(pids.map((pid) => isGone(pid))).toEqual([true, true, true, true]);
+  });
+
   it('tells of machines that cannot be reached', async () => {
     const [machine] = local.machines;
     if (machine?.access?.kind !== 'ssh') throw new Error('no machine');
