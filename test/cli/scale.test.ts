@@ -154,6 +154,9 @@ describe('scale', () => {
     expect((await here('scale', 'web=5')).code).toBe(0);
     expect((await here('scale', 'web=2', '--yes', '--force-protected')).code).toBe(0);
     expect(await here('verify')).toMatchObject({ code: 0, stdout: '✔ 4 machines verified\n' });
+    expect((await plan(['__complete', '--', 'ssh', 'web'], { cwd: space.path })).stdout.trim()).toBe(
+      'web-0\nweb-1',
+    );
     expect((await here('up', 'stack.yml')).code).toBe(0);
     const before = (await here('events')).stdout.split('plan recorded').length;
     expect((await here('up', 'stack.yml')).code).toBe(0);

@@ -108,7 +108,9 @@ async function recorded(
   try {
     return await withState({ ...context, flags: { ...context.flags, stateDir } }, async (state) => {
       if (what === 'deployments') return (await state.deployments()).map(({ name }) => name);
-      const machines = [...(await (await state.deployment(deployment)).state()).machines.values()];
+      const known = [...(await (await state.deployment(deployment)).state()).machines.values()];
+      // What was removed cannot be meant any more.
+      const machines = known.filter(({ wanted, stage }) => wanted || stage !== 'gone');
       const names = machines.map(({ name }) => name);
       if (what === 'machines') return names;
       const services = [...new Set(machines.map(({ service }) => service))];
