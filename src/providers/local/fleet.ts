@@ -62,7 +62,7 @@ const MAX_TOMBSTONES = 20_000;
 
 export function createFleet(parts: FleetParts): Fleet {
   const { hosting, directory, user, key, reaper, surroundings } = parts;
-  const access = { user, privateKey: key.privateKeyPath };
+  const seen = (unit: Unit): Observation => observation(unit, { user, privateKey: key.privateKeyPath });
   const units = new Map<string, Unit>();
   const places = new Set<string>();
   const tombstones = new Map<string, Observation>();
@@ -99,11 +99,8 @@ export function createFleet(parts: FleetParts): Fleet {
     hosting.remove([id]);
     units.delete(id);
     places.delete(placeOf(unit.record));
-    tombstones.set(id, {
-      ...observation(unit, access),
-      state: 'terminated',
-      reason: leftover ?? unit.reason,
-    });
+    const last = { ...seen(unit), state: 'terminated', reason: leftover ?? unit.reason } as const;
+    tombstones.set(id, last);
     const [oldest] = tombstones.keys();
     if (tombstones.size > MAX_TOMBSTONES && oldest !== undefined) tombstones.delete(oldest);
     if (units.size === 0) parts.onEmpty();
@@ -196,12 +193,10 @@ export function createFleet(parts: FleetParts): Fleet {
     describe: (ids) =>
       ids.map((id) => {
         const unit = units.get(id);
-        return unit === undefined ? (tombstones.get(id) ?? unknownMachine(id)) : observation(unit, access);
+        return unit === undefined ? (tombstones.get(id) ?? unknownMachine(id)) : seen(unit);
       }),
     list: (tags) =>
-      [...units.values()]
-        .filter(({ record }) => carriesTags(record.request.tags, tags))
-        .map((unit) => observation(unit, access)),
+      [...units.values()].filter(({ record }) => carriesTags(record.request.tags, tags)).map(seen),
     power(power, ids) {
       const answers = ids.map((id) => {
         const unit = units.get(id);
