@@ -10,8 +10,6 @@ export const helpCommand: Command = ({ io, commands, groups, args: [name] }) => 
       `Cannot help with "${name}": it is not a command`,
       'Run "plan help" to see what there is.',
     );
-  io.stdout.write(
-    spec === undefined ? programHelp(groups, GLOBAL_FLAGS) : commandHelp(spec, GLOBAL_FLAGS),
-  );
+  io.stdout.write(spec === undefined ? programHelp(groups, GLOBAL_FLAGS) : commandHelp(spec, GLOBAL_FLAGS));
   return Promise.resolve(0);
 };
