@@ -20,7 +20,7 @@ import { select } from './select.ts';
 import type { Session } from './session.ts';
 import { orOperationError } from './wiring.ts';
 
-export type { MachineOutcome, MachineResult } from '../engine/fleet/over-machines.ts';
+export type { MachineOutcome, MachineResult, OverEvent } from '../engine/fleet/over-machines.ts';
 
 /** How work is done on the machines of a selector. */
 export interface FleetOptions extends InputOptions {

@@ -1,2 +1,2 @@
-export type { Difference, Forecast } from '../engine/difference.ts';
+export type { Difference, Forecast, RevisionAction, ScaledService } from '../engine/difference.ts';
 export { isForGood } from '../engine/difference.ts';

@@ -20,6 +20,8 @@ import type { Session } from './session.ts';
 import { sshDirectory } from './ssh-files.ts';
 import { withWiring } from './wiring.ts';
 
+export type { Departure, Departures } from '../engine/departures.ts';
+
 export interface DownOptions extends InputOptions {
   /** Terminate without teardown scripts. Default: false. */
   readonly skipTeardown?: boolean | undefined;

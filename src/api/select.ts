@@ -5,6 +5,7 @@ import type { SelectOptions } from '../state/selectable.ts';
 import { selectMachines } from '../state/select.ts';
 
 export type { SelectableMachine, SelectorWords } from '../selector.ts';
+export type { SelectOptions } from '../state/selectable.ts';
 
 /**
  * Which machines are meant: a term (`web`, `web-0`, `web-*`, `web-0..3`, `@app`, `*`), several of these, terms with
