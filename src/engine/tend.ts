@@ -92,7 +92,7 @@ export async function tend(
     readPlan,
     skipTeardown: !teardown,
     signal,
-    after: (facts: readonly FactBody[], book: RevisionBook) => noted(facts, findings, pace, book),
+    after: (facts: readonly FactBody[], book: RevisionBook) => noted(facts, { state, findings, pace, book }),
     timeLeft: times.of,
   } as const;
   const result = await runOperation(wiring, start, async (running) => {
@@ -176,9 +176,17 @@ async function seen({ id, provider }: Machine, { context, signal }: Running): Pr
 /** No instance goes here: what would make `up` launch another one is a failure. */
 function noted(
   facts: readonly FactBody[],
-  { begun, failures, times }: Findings,
-  { failFast }: Pace,
-  book: RevisionBook,
+  {
+    state,
+    findings: { begun, failures, times },
+    pace: { failFast },
+    book,
+  }: {
+    readonly state: DeploymentState;
+    readonly findings: Findings;
+    readonly pace: Pace;
+    readonly book: RevisionBook;
+  },
 ): readonly FactBody[] {
   const condemned = new Set(
     facts.flatMap((fact) => (fact.type === 'instance-condemned' ? [fact.machine] : [])),
@@ -193,8 +201,15 @@ function noted(
     const gaveUp = fact.failed.gaveUp || condemned.has(fact.machine);
     if (gaveUp) failures.set(fact.machine, fact.failed.failure);
     if (gaveUp && failFast) book.abandon();
+    if (fact.failed.failure.reason === 'refused' && state.machines.get(fact.machine)?.stage === 'rebooting')
+      return [unrebooted(fact)];
     return [{ ...fact, failed: { ...fact.failed, gaveUp } }];
   });
+}
+
+/** What its provider does not reboot runs on, and is looked at as if it had been. */
+function unrebooted({ machine, generation }: FactBody & { readonly type: 'step-failed' }): FactBody {
+  return { type: 'machine-revised', machine, generation, to: 'connect', cause: 'it cannot be rebooted' };
 }
 
 function endsOf(

@@ -248,7 +248,7 @@ describe('a quota that the second machine meets', () => {
   const fast: Tending['pace'] = { ...SERIAL, failFast: true };
   const start = `failed failed (launch: Cannot start the machine: ${QUOTA})`;
   const stop = `failed ready (stop: Cannot stop: ${QUOTA})`;
-  const reboot = `failed failed (launch: Cannot reboot: ${QUOTA})`;
+  const reboot = `failed ready (launch: Cannot reboot: ${QUOTA})`;
   const replace = `failed failed (launch: Cannot launch: ${QUOTA})`;
   it.each<[Verb, string, Tending['pace'], readonly string[]]>([
     ['start', 'all at once', BATCH, all(start)],
@@ -258,7 +258,8 @@ describe('a quota that the second machine meets', () => {
     ['stop', 'one by one', SERIAL, all(stop)],
     ['stop', 'one by one, to fail fast', fast, others(stop, 'not-reached ready')],
     ['reboot', 'all at once', BATCH, all(reboot)],
-    ['reboot', 'one by one', SERIAL, others(reboot, 'not-reached ready')],
+    ['reboot', 'one by one', SERIAL, all(reboot)],
+    ['reboot', 'one by one, to fail fast', fast, others(reboot, 'not-reached ready')],
     ['replace', 'all at once', BATCH, all(replace)],
     ['replace', 'one by one', SERIAL, others(replace, 'not-reached ready')],
   ])('%s, %s: is told of each, and what was there before is kept', async (verb, _, pace, rest) => {
