@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../src/cli/run.ts';
 import { until } from '../support/until.ts';
-import { jsonLines, plan, workspace } from './command.ts';
+import { collector, jsonLines, plan, workspace } from './command.ts';
 import type { Program } from './program.ts';
 import { startProgram } from './program.ts';
 
@@ -146,6 +148,27 @@ describe('the plan process', () => {
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
     expect(stdout).toMatch(/^plan - .*\n\{\n$/);
     expect(stderr).toBe('');
+  });
+
+  it('follows nothing any more when nobody reads it', async () => {
+    const up = start('up', 'slow.yml', '-v');
+    await up.says('asleep');
+    const stdout = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+    }).on('error', () => undefined);
+    const stderr = collector();
+    const code = await run(['events', 'slow', '--follow'], {
+      stdin: new PassThrough(),
+      stdout,
+      stderr: stderr.stream,
+      env: {},
+      cwd: space.path,
+      onStop: () => () => undefined,
+      exit: () => undefined,
+    });
+    expect([code, stderr.text()]).toEqual([141, '']);
+    up.kill('SIGINT');
+    expect((await up.ended).code).toBe(130);
   });
 
   it('waits no longer than --lock-timeout for a deployment that is locked, and exits with 3', async () => {
