@@ -11,7 +11,7 @@ import { ConnectionError } from './connection.ts';
 import type { Connection, ExecOptions, ExecResult } from './connection.ts';
 import { conversation } from './docker-conversation.ts';
 import { createDockerForward } from './docker-forward.ts';
-import { dockerTerminal, hangUpCommand, terminalMark } from './docker-terminal.ts';
+import { AWAIT_SIZE, dockerTerminal, hangUpCommand, terminalMark } from './docker-terminal.ts';
 import { download } from './download.ts';
 import { LOGIN_SHELL } from './login-shell.ts';
 import type { OpenOptions } from './open-options.ts';
@@ -207,7 +207,7 @@ function dockerConnection(
     }),
     async terminal({ command, term, ...size }, { signal }) {
       const mark = terminalMark();
-      const words = ['/bin/sh', '-c', LOGIN + (command ?? LOGIN_SHELL)];
+      const words = ['/bin/sh', '-c', AWAIT_SIZE + LOGIN + (command ?? LOGIN_SHELL)];
       const asked = { words, takesInput: true, terminal: size, environment: [`TERM=${term}`, mark] };
       const { id, stream } = await begin(asked, 'open a terminal', signal);
       const resize = (to: typeof size): Promise<void> => engine.resize(id, to, { signal });

@@ -32,6 +32,17 @@ export function hangUpCommand(mark: string): string {
 done`;
 }
 
+/**
+ * Has a command line begin when its terminal has a size: engines before API 1.42 are told of it after the command. One
+ * that is never told begins after a second.
+ */
+export const AWAIT_SIZE = `plan_n=0
+while [ "$plan_n" -lt 50 ] && [ "$(stty size 2>/dev/null)" = '0 0' ]; do
+  plan_n=$((plan_n+1)); sleep 0.02 2>/dev/null || { sleep 1; plan_n=50; }
+done
+unset plan_n
+`;
+
 export function dockerTerminal({
   stream,
   signal,
