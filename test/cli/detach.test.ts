@@ -86,8 +86,14 @@ describe('plan up --detach', () => {
     const [, session] = /\) \S \d+ \d+ (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
     expect(session).toBe(String(pid));
     process.kill(pid, 'SIGHUP');
-    await space.open('db');
-    const attached = await plan(['attach', 'shop'], { cwd });
+    let opening: Promise<void> | undefined;
+    const attached = await plan(['attach', 'shop'], {
+      cwd,
+      onStderr: (text) => {
+        if (text.includes('"shop": up by ')) opening ??= space.open('db');
+      },
+    });
+    await opening;
     expect(attached.code, attached.stderr).toBe(0);
     expect(attached.stderr).toContain(`"shop": up by `);
     expect(attached.stderr).toContain(`(process ${pid})`);
