@@ -9,7 +9,11 @@ const PACKAGES = /^(?:better-sqlite3|ssh2|dockerode|@aws-sdk\/.*)$/;
 
 /** The programs, as few files of CommonJS: Node loads them in a fraction of the time that their modules take. */
 export default defineConfig({
-  input: { main: 'src/cli/main.ts', 'host-main': 'src/providers/local/host-main.ts' },
+  input: {
+    main: 'src/cli/main.ts',
+    'host-main': 'src/providers/local/host-main.ts',
+    'keeper-main': 'src/connection/keeper/keeper-main.ts',
+  },
   platform: 'node',
   transform: { target: 'node20.19' },
   external: PACKAGES,

@@ -20,6 +20,13 @@ export interface StateSettings {
   readonly lockTimeout?: number | undefined;
   /** Tell what scripts print, as events of type `output`. Default: false. */
   readonly showOutput?: boolean | undefined;
+  /**
+   * Milliseconds for which SSH connections stay open after their use, so that what is done next need not log in again;
+   * a process that is left behind keeps them, and ends with the last one. Default: 0, which leaves nothing behind.
+   */
+  readonly keepConnections?: number | undefined;
+  /** Told what goes less well than it was asked for: that connections cannot be kept. Default: nobody is. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -36,6 +43,8 @@ export interface Session {
   readonly parallelism: number;
   readonly lockTimeout: number;
   readonly showOutput: boolean;
+  readonly keepConnections: number;
+  readonly onWarning: (message: string) => void;
 }
 
 export function createSession(settings: StateSettings): Session {
@@ -51,5 +60,7 @@ export function createSession(settings: StateSettings): Session {
     parallelism: settings.parallelism ?? 100,
     lockTimeout: settings.lockTimeout ?? 0,
     showOutput: settings.showOutput ?? false,
+    keepConnections: settings.keepConnections ?? 0,
+    onWarning: settings.onWarning ?? (() => undefined),
   };
 }

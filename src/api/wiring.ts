@@ -1,5 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../clock.ts';
+import { createKeeperClient } from '../connection/keeper/keeper-client.ts';
+import { createKeptPool } from '../connection/keeper/kept-pool.ts';
 import { createOpener } from '../connection/open.ts';
 import { createConnectionPool } from '../connection/pool.ts';
 import { createScriptRunner } from '../connection/shell-script-runner.ts';
@@ -17,11 +19,14 @@ import type { Session } from './session.ts';
 export type OpenWiring = Wiring & AsyncDisposable;
 
 export function openWiring(
-  { directory, owner, parallelism, lockTimeout, showOutput }: Session,
+  { directory, owner, parallelism, lockTimeout, showOutput, keepConnections, onWarning }: Session,
   { store, observe }: { readonly store: Store; readonly observe: Wiring['observe'] },
 ): OpenWiring {
   const opener = createOpener();
-  const connections = createConnectionPool({ open: opener.open });
+  const connections = createKeptPool({
+    client: createKeeperClient({ stateDirectory: directory, keep: keepConnections, onWarning }),
+    direct: createConnectionPool({ open: (access, options) => opener.open(access, options) }),
+  });
   return {
     store,
     logs: createLogs(directory),

@@ -20,6 +20,8 @@ export interface GlobalFlags {
   readonly parallelism: number;
   /** Milliseconds. */
   readonly lockTimeout: number;
+  /** Milliseconds; 0: they are not. */
+  readonly keepConnections: number;
 }
 
 export const GLOBAL_FLAGS: readonly FlagSpec[] = [
@@ -48,6 +50,11 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     name: 'lock-timeout',
     value: 'DURATION',
     summary: 'how long to wait for a locked deployment (default: 0s)',
+  },
+  {
+    name: 'keep-connections',
+    value: 'DURATION',
+    summary: 'keep SSH connections open for later commands (default: 0s)',
   },
   { name: 'help', short: 'h', summary: 'print help' },
   { name: 'version', summary: 'print the version' },
@@ -78,7 +85,8 @@ export function readGlobalFlags(
     yes: given.flag('yes'),
     noInput: truth('no-input'),
     parallelism: parallelism(),
-    lockTimeout: lockTimeout(),
+    lockTimeout: duration('lock-timeout'),
+    keepConnections: duration('keep-connections'),
   };
 
   function source(name: string): { readonly called: string; readonly value: string } | undefined {
@@ -119,11 +127,11 @@ export function readGlobalFlags(
     );
   }
 
-  function lockTimeout(): number {
-    const found = source('lock-timeout');
+  function duration(name: string): number {
+    const found = source(name);
     if (found === undefined) return 0;
-    const duration = parseDuration(found.value);
-    if (duration !== undefined) return duration;
+    const milliseconds = parseDuration(found.value);
+    if (milliseconds !== undefined) return milliseconds;
     throw new UsageError(`Cannot use ${found.called}: "${found.value}" is not a duration such as 30s or 10m`);
   }
 }

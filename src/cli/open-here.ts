@@ -15,6 +15,8 @@ export async function withState<T>(
     parallelism: flags.parallelism,
     lockTimeout: flags.lockTimeout,
     showOutput: flags.verbose,
+    keepConnections: flags.keepConnections,
+    onWarning: (message) => void io.stderr.write(`${message}\n`),
   });
   return await use(state);
 }

@@ -25,6 +25,8 @@ export interface ConnectionPool extends AsyncDisposable {
     options: { readonly signal: AbortSignal },
     work: (connection: Connection) => Promise<T>,
   ): Promise<T>;
-  /** Closes the machine's connection once nothing uses it. */
+  /** The machine's connection is of no more use here: closes it once nothing uses it, where it is not kept for others. */
   release(key: string): void;
+  /** The machine ends, or has to be reached anew: as `release`, and no connection to it is kept for others. */
+  discard(key: string): void;
 }

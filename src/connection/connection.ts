@@ -18,6 +18,11 @@ export interface Connection extends AsyncDisposable {
   ): Promise<Duplex>;
   /** Runs a command in a terminal, until the signal aborts at the latest; absent: it has none. */
   terminal?(request: TerminalRequest, options: { readonly signal: AbortSignal }): Promise<Terminal>;
+  /**
+   * True where it is as good as one that is just opened: the machine answers, and nothing that was begun goes on, what
+   * was cancelled included. Absent: nobody can tell.
+   */
+  isAsNew?(options: { readonly signal: AbortSignal }): Promise<boolean>;
 }
 
 export interface ExecOptions {

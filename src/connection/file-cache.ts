@@ -6,6 +6,8 @@ export interface FileCache<T> {
   read(path: string): Promise<T>;
   /** Has the file read again the next time, because what it held was of no use. */
   forget(path: string): void;
+  /** Has all files read again. */
+  clear(): void;
 }
 
 export function createFileCache<T>(parse: (bytes: Buffer, path: string) => T | Promise<T>): FileCache<T> {
@@ -27,5 +29,6 @@ export function createFileCache<T>(parse: (bytes: Buffer, path: string) => T | P
     forget(path) {
       known.delete(path);
     },
+    clear: () => known.clear(),
   };
 }

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Access, JumpHost, SshAccess } from '../machine.ts';
 import { abortable } from './abort.ts';
+import { AGENT_VARIABLE } from './agent-variable.ts';
 import { createBastions } from './bastion.ts';
 import { ConnectionError } from './connection.ts';
 import type { Connection } from './connection.ts';
@@ -25,6 +26,8 @@ import type { PrivateKey } from './ssh.ts';
 export interface Opener extends AsyncDisposable {
   /** Opens a connection to a machine. Rejects with `ConnectionError`, or the signal's reason. */
   open(access: Access, options: OpenOptions): Promise<Connection>;
+  /** Has keys and known hosts read again, which may have changed. */
+  refresh(): void;
 }
 
 export interface OpenerOptions {
@@ -35,8 +38,6 @@ export interface OpenerOptions {
 }
 
 const LINGER = 5_000;
-
-const AGENT_VARIABLE = 'SSH_AUTH_SOCK';
 
 type Role = 'machine' | 'bastion';
 
@@ -169,6 +170,10 @@ export function createOpener({ knownHosts = opensshFiles(), linger = LINGER }: O
         case 'process':
           return (await import('./process.ts')).openProcess(access, options);
       }
+    },
+    refresh() {
+      keys.clear();
+      hosts.clear();
     },
     [Symbol.asyncDispose]: () => bastions[Symbol.asyncDispose](),
   };

@@ -8,7 +8,8 @@ import { createHandshakes } from './handshakes.ts';
 import { createSemaphore } from './semaphore.ts';
 
 export interface PoolOptions {
-  readonly open: (access: Access, options: OpenOptions) => Promise<Connection>;
+  /** `key`: that of the target. */
+  readonly open: (access: Access, options: OpenOptions, key: string) => Promise<Connection>;
   /** Most connections at once, those being opened included: the one idle for longest is closed for a new one. */
   readonly maxOpen?: number;
   /** Most handshakes at once; an access may allow fewer with its server. */
@@ -62,7 +63,7 @@ export function createConnectionPool({
     return entry;
   }
 
-  async function openEntry(entry: Entry, { access, password, noPassword }: Target): Promise<Connection> {
+  async function openEntry(entry: Entry, { key, access, password, noPassword }: Target): Promise<Connection> {
     const { signal } = entry.cancel;
     const place = places.acquire(signal);
     makeRoom();
@@ -70,7 +71,7 @@ export function createConnectionPool({
     try {
       const handshake = await bounds.begin(access, { signal });
       try {
-        const connection = await open(access, {
+        const options: OpenOptions = {
           signal,
           ...(password !== undefined && { password }),
           ...(noPassword !== undefined && { noPassword }),
@@ -83,7 +84,8 @@ export function createConnectionPool({
             entry.phase = 'over';
             entry.freePlace();
           },
-        });
+        };
+        const connection = await open(access, options, key);
         entry.phase = 'open';
         return connection;
       } finally {
@@ -141,6 +143,13 @@ export function createConnectionPool({
     }
   }
 
+  function release(key: string): void {
+    const entry = table.get(key);
+    if (entry === undefined) return;
+    if (entry.users === 0) close(entry);
+    else entry.released = true;
+  }
+
   return {
     async use(target, { signal }, work) {
       signal.throwIfAborted();
@@ -165,12 +174,8 @@ export function createConnectionPool({
       }
     },
 
-    release(key) {
-      const entry = table.get(key);
-      if (entry === undefined) return;
-      if (entry.users === 0) close(entry);
-      else entry.released = true;
-    },
+    release,
+    discard: release,
 
     async [Symbol.asyncDispose]() {
       disposed = true;

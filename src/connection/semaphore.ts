@@ -8,6 +8,8 @@ export interface Semaphore {
   waiting(): number;
   /** How many places there are. */
   size(): number;
+  /** How many are taken. */
+  taken(): number;
   /** Adds a place. */
   widen(): void;
 }
@@ -35,6 +37,7 @@ export function createSemaphore(places: number): Semaphore {
   return {
     waiting: () => waiting.size,
     size: () => size,
+    taken: () => size - free,
     widen() {
       size += 1;
       giveBack();

@@ -24,6 +24,8 @@ export interface SpareShell {
   greet(channel: ShellChannel, signal: AbortSignal): Promise<ExecResult>;
   /** The shell that is kept, to be fed with a program; undefined: none. */
   take(): ShellChannel | undefined;
+  /** True while one is kept. */
+  isKept(): boolean;
 }
 
 export function createSpareShell(): SpareShell {
@@ -52,6 +54,7 @@ export function createSpareShell(): SpareShell {
       return end;
     },
     take,
+    isKept: () => kept !== undefined,
   };
 }
 

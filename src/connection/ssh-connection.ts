@@ -32,6 +32,7 @@ export interface SshClient {
   exec(command: string, options: { readonly pty: Window }, opened: Opened): unknown;
   shell(window: Window, opened: Opened): unknown;
   forwardOut(fromHost: string, fromPort: number, host: string, port: number, opened: Opened): unknown;
+  unforwardIn(host: string, port: number, answered: () => void): unknown;
   once(event: 'close', listener: () => void): unknown;
   end(): unknown;
   destroy(): unknown;
@@ -186,6 +187,14 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
         release();
         throw error;
       }
+    },
+    async isAsNew({ signal }) {
+      const busy = sessions.taken() - (spare.isKept() ? 1 : 0);
+      if (!isOpen() || busy > 0) return false;
+      // What was never forwarded is refused, which is an answer, too.
+      const answered = new Promise<void>((resolve) => client.unforwardIn('127.0.0.1', 1, resolve));
+      await abortable(Promise.race([answered, closed]), signal);
+      return isOpen();
     },
     async [Symbol.asyncDispose]() {
       if (isOpen()) {

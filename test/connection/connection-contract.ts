@@ -10,7 +10,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/connection/connection.ts';
-import { openConnection } from '../../src/connection/open.ts';
+import { openConnection as openDirectly } from '../../src/connection/open.ts';
 import type { Access, SshAccess } from '../../src/machine.ts';
 import { sshAccess } from '../support/ssh-access.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
@@ -37,7 +37,7 @@ export type Lack =
   /** A word for the signal that ended a command: its exit code is 128 and the signal's number. */
   | 'signals';
 
-type Options = Partial<Parameters<typeof openConnection>[1]>;
+type Options = Partial<Parameters<typeof openDirectly>[1]>;
 
 const never = new AbortController().signal;
 
@@ -46,6 +46,7 @@ export function connectionContract(
   name: string,
   start: () => Promise<ReachableMachine>,
   lacks: ReadonlySet<Lack> = new Set(),
+  openConnection: typeof openDirectly = openDirectly,
 ): void {
   const overSsh = !lacks.has('ssh');
 

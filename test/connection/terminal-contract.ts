@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/connection/connection.ts';
-import { openConnection } from '../../src/connection/open.ts';
+import { openConnection as openDirectly } from '../../src/connection/open.ts';
 import type { Terminal, TerminalRequest } from '../../src/connection/terminal.ts';
 import { until } from '../support/until.ts';
 import type { ReachableMachine } from './connection-contract.ts';
@@ -16,7 +16,11 @@ interface Screen {
 }
 
 /** What holds for the terminals of every connection that has some. */
-export function terminalContract(name: string, start: () => Promise<ReachableMachine>): void {
+export function terminalContract(
+  name: string,
+  start: () => Promise<ReachableMachine>,
+  openConnection: typeof openDirectly = openDirectly,
+): void {
   describe(name, () => {
     let machine: ReachableMachine;
     let connection: Connection;

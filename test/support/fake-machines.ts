@@ -119,6 +119,7 @@ export function createFakeMachines(
         return result;
       },
       release: () => undefined,
+      discard: () => undefined,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
     runner: {

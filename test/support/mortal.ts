@@ -61,6 +61,9 @@ export function mortal(
         release: (key) => {
           if (!life.signal.aborted) connections.release(key);
         },
+        discard: (key) => {
+          if (!life.signal.aborted) connections.discard(key);
+        },
         [Symbol.asyncDispose]: () => Promise.resolve(),
       },
       runner: {

@@ -101,7 +101,7 @@ async function shows(
   using limit = within(RELOAD, context, cancel);
   const { signal } = limit;
   while (!signal.aborted) {
-    connections.release(target.key);
+    connections.discard(target.key);
     try {
       await connections.use({ ...target, access: { ...access, hostKey } }, { signal }, (connection) =>
         answer(connection, target, { signal }),
@@ -113,7 +113,7 @@ async function shows(
     }
   }
   cancel.signal.throwIfAborted();
-  connections.release(target.key);
+  connections.discard(target.key);
   return false;
 }
 

@@ -15,7 +15,7 @@ export async function reboot(
   const { id, generation, cause } = machine;
   if (id === null) throw new Error(`Machine "${name}" has no instance. This is a bug in plan.`);
   const startedAt = context.wiring.clock.now();
-  context.wiring.connections.release(instanceOf(id));
+  context.wiring.connections.discard(instanceOf(id));
   const { timeouts } = context.service(machine.service);
   const request = { verb: 'reboot', id, provider: machine.provider, timeout: timeouts.launch } as const;
   const answer = await power(request, context, cancel);

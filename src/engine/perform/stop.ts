@@ -24,7 +24,7 @@ export async function stop(
   const startedAt = context.wiring.clock.now();
   const attempt = (attempts.stop ?? 0) + 1;
   context.tell({ type: 'step-began', machine: name, step: 'stop', attempt });
-  context.wiring.connections.release(instanceOf(id));
+  context.wiring.connections.discard(instanceOf(id));
   const failure = await stopped(name, id, context, cancel);
   if (failure === null) return [{ type: 'machine-stopped', machine: name, generation }];
   const failed = { failure, gaveUp: true, retryAt: null };

@@ -25,7 +25,7 @@ export async function terminate(
   const timeout = Math.max(...ids.map((id) => timeoutOf(id, context)));
   for (const id of ids) {
     const machine = machineBehind(id, context);
-    context.wiring.connections.release(instanceOf(id));
+    context.wiring.connections.discard(instanceOf(id));
     if (machine !== null)
       context.tell({
         type: 'step-began',
