@@ -32,7 +32,7 @@ export async function startTcpProxy(
     const gathered: Buffer[] = [];
     from.on('data', (chunk: Buffer) => {
       tell(chunk);
-      if (proxy.gather > 0) {
+      if (proxy.gather > 0 || gathered.length > 0) {
         if (gathered.push(chunk) === 1) {
           setTimeout(() => to.write(Buffer.concat(gathered.splice(0))), proxy.gather);
         }
