@@ -15,15 +15,18 @@ export interface Results {
 }
 
 /** Runs `plan` and its peers in turn, so that what else the computer does meets all of them. */
-export async function hold({ title, plan, peers, rounds }: Contest, field: Field): Promise<Results> {
+export async function hold(
+  { title, plan, peers, rounds, connections }: Contest,
+  field: Field,
+): Promise<Results> {
   const present = peers.filter(({ missing }) => missing === undefined);
   const contestants: readonly Contestant[] = [plan, ...present];
   const runs = new Map<Contestant, Run[]>(contestants.map((contestant) => [contestant, []]));
   for (let round = 0; round < rounds; round += 1)
     for (const contestant of contestants) {
-      const before = await field.serverCpu();
+      const before = await field.serverCpu({ connections });
       const whole = await contestant.run();
-      runs.get(contestant)?.push({ ...whole, server: (await field.serverCpu()) - before });
+      runs.get(contestant)?.push({ ...whole, server: (await field.serverCpu({ connections })) - before });
     }
   const of = (contestant: Contestant, what: (run: Run) => number): number =>
     median((runs.get(contestant) ?? []).map(what));

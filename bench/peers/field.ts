@@ -20,8 +20,8 @@ export interface Field extends AsyncDisposable {
   readonly scripts: { readonly bootstrap: string; readonly verify: string };
   /** For the files of the contestants, which it outlives. */
   readonly directory: string;
-  /** Seconds of CPU that sshd, and all that it started, used so far; waits until every connection is over. */
-  serverCpu(): Promise<number>;
+  /** Seconds of CPU that sshd, and all that it started, used so far; waits until no more connections are there. */
+  serverCpu(options: { readonly connections: number }): Promise<number>;
 }
 
 const USER = 'bench';
@@ -63,9 +63,9 @@ export async function startField(): Promise<Field> {
     fingerprint: fingerprint(parseHostKey(hostKey)),
     scripts,
     directory,
-    async serverCpu() {
-      while ((await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')) !== '') await delay(10);
-      return cpuOf(await readFile(`/proc/${pid}/stat`, 'utf8'));
+    async serverCpu({ connections }) {
+      while ((await childrenOf(pid)).length > connections) await delay(10);
+      return await cpuOfTree(pid);
     },
     async [Symbol.asyncDispose]() {
       await world[Symbol.asyncDispose]();
@@ -76,6 +76,17 @@ export async function startField(): Promise<Field> {
 
 function addresses(group: number): readonly string[] {
   return Array.from({ length: HALF }, (_, i) => `127.1.${group}.${i + 1}`);
+}
+
+async function childrenOf(pid: string): Promise<readonly string[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.split(' ').filter((word) => word !== '');
+}
+
+async function cpuOfTree(pid: string): Promise<number> {
+  let cpu = cpuOf(await readFile(`/proc/${pid}/stat`, 'utf8'));
+  for (const child of await childrenOf(pid)) cpu += await cpuOfTree(child);
+  return cpu;
 }
 
 /** Its own time and that of the children that it waited for, in ticks of 10 ms. */

@@ -20,4 +20,6 @@ export interface Contest {
   readonly plan: Contestant;
   readonly peers: readonly Peer[];
   readonly rounds: number;
+  /** Connections to the server that stay open all the time. */
+  readonly connections: number;
 }

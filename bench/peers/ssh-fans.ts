@@ -5,18 +5,15 @@ import { isInstalled } from './installed.ts';
 import type { Peer } from './peer.ts';
 import { measureWhole } from './whole.ts';
 
-/** What they take at most of each. */
-const LIMIT = 0.5;
-
-/** `parallel-ssh`, which starts an OpenSSH client for each host. */
-export async function parallelSsh(field: Field): Promise<Peer> {
+/** `parallel-ssh`, which starts an OpenSSH client for each host. `limit`: what `plan` may take of its time. */
+export async function parallelSsh(field: Field, limit: number): Promise<Peer> {
   const { cwd, options, hosts } = await prepare(field, 'parallel-ssh');
   const file = join(cwd, 'hosts');
   await writeFile(file, hosts.map((host) => `${host}\n`).join(''));
   const command = ['parallel-ssh', '-h', file, '-p', String(hosts.length)];
   return {
     name: 'parallel-ssh',
-    limit: LIMIT,
+    limit,
     missing: isInstalled('parallel-ssh') ? undefined : 'parallel-ssh is not installed (Debian: pssh)',
     run: () =>
       measureWhole([...command, ...options.flatMap((option) => ['-O', option]), 'true'], {
@@ -27,13 +24,13 @@ export async function parallelSsh(field: Field): Promise<Peer> {
 }
 
 /** `clush`, which does as well. */
-export async function clush(field: Field): Promise<Peer> {
+export async function clush(field: Field, limit: number): Promise<Peer> {
   const { cwd, options, hosts } = await prepare(field, 'clush');
   const ssh = options.map((option) => `-o ${option}`).join(' ');
   const command = ['clush', '-n', '-f', String(hosts.length), '-w', hosts.join(','), '-o', `-F none ${ssh}`];
   return {
     name: 'clush',
-    limit: LIMIT,
+    limit,
     missing: isInstalled('clush') ? undefined : 'clush is not installed (Debian: clustershell)',
     run: () => measureWhole([...command, 'true'], { cwd, env: { HOME: cwd } }),
   };
@@ -49,7 +46,7 @@ async function prepare(
   readonly hosts: readonly string[];
 }> {
   const cwd = join(directory, name);
-  await mkdir(cwd);
+  await mkdir(cwd, { recursive: true });
   const knownHosts = join(cwd, 'known_hosts');
   await writeFile(knownHosts, `* ${hostKey}\n`);
   const options = [
