@@ -68,7 +68,7 @@ export function serveCall(
         const stream = await connection.forward(request, { signal });
         signal.addEventListener('abort', () => stream.destroy(), { once: true });
         const sent = output(1);
-        arriving().pipe(stream).pipe(sent, { end: false });
+        arriving().pipe(stream).pipe(sent);
         answer({});
         try {
           await closed(stream);
@@ -87,7 +87,7 @@ export function serveCall(
         // Why it broke is told by its end.
         terminal.output.on('error', () => undefined);
         terminal.input.on('error', () => undefined);
-        terminal.output.pipe(sent, { end: false });
+        terminal.output.pipe(sent);
         arriving().pipe(terminal.input);
         answer({});
         try {
