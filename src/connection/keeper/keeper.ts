@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { linkSync, renameSync, rmSync, rmdirSync, statSync } from 'node:fs';
+import { chmodSync, linkSync, renameSync, rmSync, rmdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { createOpener } from '../open.ts';
@@ -20,7 +20,7 @@ export interface Keeper {
 export interface KeeperOptions {
   readonly place: KeeperPlace;
   readonly identity: string;
-  /** Milliseconds that it waits for its first client. */
+  /** Milliseconds for which it waits for the first connection that it is to keep. */
   readonly patience?: number;
 }
 
@@ -37,15 +37,15 @@ export async function startKeeper({
   let clients = 0;
   /** Its time is over: another one took its place, or is about to. */
   let isRetired = false;
+  let isWaiting = true;
   let isOver = false;
   const own: { inode: number | undefined } = { inode: undefined };
   let ended: () => void = () => undefined;
   const end = new Promise<void>((resolve) => (ended = resolve));
-  const keeping = createKeeping({ open: (access, options) => opener.open(access, options), onEmpty: look });
+  const keeping = createKeeping({ open: (access, options) => opener.open(access, options), onEmpty: idle });
 
   const server = createServer((socket) => {
     clients += 1;
-    clearTimeout(waiting);
     serveClient(socket, {
       keeping,
       greet(hello) {
@@ -67,9 +67,14 @@ export async function startKeeper({
     look();
   }
 
+  function idle(): void {
+    isWaiting = false;
+    look();
+  }
+
   /** Ends where nothing is left to do. */
   function look(): void {
-    if (isOver || clients > 0 || keeping.size() > 0) return;
+    if (isOver || clients > 0 || keeping.size() > 0 || (isWaiting && !isRetired)) return;
     isOver = true;
     leave();
     void finish();
@@ -90,7 +95,7 @@ export async function startKeeper({
     ended();
   }
 
-  const waiting = setTimeout(look, patience);
+  const waiting = setTimeout(idle, patience);
   own.inode = await listen(server, place, identity);
   if (own.inode !== undefined) return { ended: end, leave };
   clearTimeout(waiting);
@@ -108,6 +113,7 @@ async function listen(server: Server, place: KeeperPlace, identity: string): Pro
   rmSync(draft, { force: true });
   server.listen(draft);
   await once(server, 'listening');
+  chmodSync(draft, 0o600);
   const { ino } = statSync(draft);
   try {
     linkSync(draft, place.socket);

@@ -37,6 +37,7 @@ export async function terminate(
   const refused = new Map<string, string>();
   if (provider.keepsMachines) {
     const left = await clear(providerName, ids, timeout, context, cancel);
+    for (const id of ids) context.wiring.connections.discard(instanceOf(id));
     for (const [id, problem] of left) {
       if (context.leavesThings)
         context.tell({ type: 'warning', message: `Machine "${nameOf(id, context)}": ${problem}` });
