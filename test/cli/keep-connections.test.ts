@@ -77,24 +77,29 @@ describe.skipIf(missing !== undefined)(`--keep-connections${missing ? `: ${missi
     expect(await readFile(join(space.path, 'back.yml'), 'utf8')).toContain('fleet');
   });
 
-  it('loads no SSH library where a keeper has it', async () => {
+  it('loads no SSH library where a keeper has it', () => {
     const main = new URL('../../dist/cli/main.js', import.meta.url).pathname;
     const script = `
       process.argv.splice(1, 1, ${JSON.stringify(main)});
       process.on('exit', () => {
-        const ssh = Object.keys(require.cache).filter((path) => path.includes('/node_modules/ssh2/'));
-        require('fs').writeSync(1, 'loaded ' + ssh.length);
+        const isLoaded = Object.keys(require.cache).some((path) => path.includes('/node_modules/ssh2/'));
+        require('fs').writeSync(1, String(isLoaded));
       });
       require(${JSON.stringify(main)});`;
-    const env = { ...process.env, ...KEPT };
     const args = ['-e', script, 'main', 'exec', 'web-0', '--', 'true'];
-    expect(execFileSync(process.execPath, args, { cwd: space.path, env, encoding: 'utf8' })).toBe('loaded 0');
+    const loads = (more: Readonly<Record<string, string>>): string =>
+      execFileSync(process.execPath, args, {
+        cwd: space.path,
+        env: { ...process.env, ...more },
+        encoding: 'utf8',
+      });
+    expect([loads({}), loads(KEPT)]).toEqual(['true', 'false']);
   });
 
   it('ends what a command began that is killed', async () => {
     const main = new URL('../../dist/cli/main.js', import.meta.url).pathname;
     // It reads for as long as somebody is there.
-    const killed = spawn(process.execPath, [main, 'ssh', 'web-0', '--', 'echo $$; exec cat'], {
+    const killed = spawn(process.execPath, [main, 'ssh', 'web-0', '--', 'sh', '-c', 'echo $$; exec cat'], {
       cwd: space.path,
       env: { ...process.env, ...KEPT },
       stdio: ['pipe', 'pipe', 'inherit'],

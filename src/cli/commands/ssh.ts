@@ -35,7 +35,10 @@ export const sshCommand: Command = (context) =>
         print(context, way.line);
         return 0;
       }
-      const isForSsh = way.kind === 'ssh' && !way.asksPassword && !options.flag('own-connection');
+      // OpenSSH's client would log in again.
+      const isKept = context.flags.keepConnections > 0 && given.command !== undefined;
+      const isOwn = options.flag('own-connection') || isKept;
+      const isForSsh = way.kind === 'ssh' && !way.asksPassword && !isOwn;
       if (isForSsh && hasSystemSsh(io)) return await runInPlace(way.words, io);
       return await overOwnConnection(context, deployment, given);
     } catch (error) {
