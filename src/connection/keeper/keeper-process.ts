@@ -7,12 +7,12 @@ import { fileURLToPath } from 'node:url';
 /** What node needs, and where the files of OpenSSH are. Secrets and agents come with the connections that need them. */
 const ENVIRONMENT = ['PATH', 'HOME', 'LD_LIBRARY_PATH', 'TMPDIR', 'TZ'] as const;
 
-/** The program of the keeper; from sources it is the one that was built. */
+/** The program of the keeper, which is one and the same for commands and for the library. */
 export function keeperScript(): string {
   const beside = fileURLToPath(new URL('./keeper-main.js', import.meta.url));
   return existsSync(beside)
     ? beside
-    : beside.replace(/([\\/])src([\\/]connection[\\/]keeper[\\/])/, '$1dist$2');
+    : fileURLToPath(new URL('../../../dist/cli/keeper-main.js', import.meta.url));
 }
 
 /** Starts a keeper in a session of its own, and resolves when there is one. Rejects with an `Error`. */
