@@ -8,6 +8,9 @@ import type { Hello, Welcome } from './messages.ts';
 /** Milliseconds in which a keeper has to answer, which does little else. */
 const LIMIT = 5_000;
 
+/** There is none, or it was killed, or it ends in that moment. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
+
 /** A keeper that was hailed. */
 export type Hailed =
   | { readonly kind: 'welcome'; readonly link: Link; readonly socket: Socket }
@@ -29,7 +32,7 @@ export function hail(path: string, hello: Hello, { onFrame, onGone }: HailEvents
     const socket = connect(path);
     const timer = setTimeout(() => socket.destroy(new Error('it does not answer')), LIMIT);
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve({ kind: 'absent' });
+      if (ABSENT.has(error.code ?? '')) resolve({ kind: 'absent' });
       else reject(error);
     });
     const link = openLink(socket, {
