@@ -1,6 +1,7 @@
 import type { Access } from '../../machine.ts';
 import { ConnectionError } from '../connection.ts';
 import type { ConnectionProblem } from '../connection.ts';
+import { PrivateKeyError } from '../private-key-error.ts';
 import type { TerminalRequest } from '../terminal.ts';
 
 /** What a command says first. */
@@ -50,17 +51,19 @@ export interface EndAnswer {
 }
 
 export interface Failure {
-  /** Null: not one of a connection. */
-  readonly problem: ConnectionProblem | null;
+  /** `private-key`: a `PrivateKeyError`; null: not one of a connection. */
+  readonly problem: ConnectionProblem | 'private-key' | null;
   readonly message: string;
 }
 
 export function failureOf(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof PrivateKeyError) return { problem: 'private-key', message };
   return { problem: error instanceof ConnectionError ? error.problem : null, message };
 }
 
 export function errorOf({ problem, message }: Failure): Error {
+  if (problem === 'private-key') return new PrivateKeyError(message);
   return problem === null ? new Error(message) : new ConnectionError(problem, message);
 }
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import { PrivateKeyError } from '../../../src/connection/private-key-error.ts';
 import { keepersOf, wordsOf } from '../../support/keepers.ts';
 import { sshdMissing, startSshd } from '../../support/sshd.ts';
 import type { Sshd } from '../../support/sshd.ts';
@@ -121,6 +122,13 @@ describe.skipIf(missing !== undefined)(`kept connections${missing ? `: ${missing
     });
     expect(await runOnce(state, { key: 'a', access: sshd.access })).toBe('fine\n');
     expect(await loginsAt(sshd)).toBe(1);
+  });
+
+  it('fail as others do where a private key cannot be used, which no machine has refused', async () => {
+    await using sshd = await startSshd();
+    await using state = await keptState();
+    const access = { ...sshd.access, privateKey: join(state.directory, 'none') };
+    await expect(runOnce(state, { key: 'a', access })).rejects.toBeInstanceOf(PrivateKeyError);
   });
 
   it('tell every command the host key that was accepted when none was known', async () => {
