@@ -189,12 +189,15 @@ export function sshConnection(client: SshClient, { where, cause, onLost }: SshCo
       }
     },
     async isAsNew({ signal }) {
-      const busy = sessions.taken() - (spare.isKept() ? 1 : 0);
-      if (!isOpen() || busy > 0) return false;
+      if (!isOpen()) return false;
       // What was never forwarded is refused, which is an answer, too.
       const answered = new Promise<void>((resolve) => client.unforwardIn('127.0.0.1', 1, resolve));
       await abortable(Promise.race([answered, closed]), signal);
-      return isOpen();
+      const isBusy = (): boolean => sessions.taken() > (spare.isKept() ? 1 : 0);
+      // What has ended may not have been confirmed.
+      for (let tries = 0; isOpen() && isBusy() && tries < SESSION_TRIES; tries += 1)
+        await abortable(delay(FIRST_PAUSE), signal);
+      return isOpen() && !isBusy();
     },
     async [Symbol.asyncDispose]() {
       if (isOpen()) {
