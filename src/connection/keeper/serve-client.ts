@@ -98,8 +98,13 @@ export function serveClient(socket: Socket, { keeping, greet, keeps, onGone }: C
   }
 
   function cancel(call: number): void {
-    if (loans.has(call)) giveBack(call);
-    else calls.get(call)?.cancel();
+    if (loans.has(call)) {
+      giveBack(call);
+      return;
+    }
+    calls.get(call)?.cancel();
+    // Whether something of it goes on is seen before the connection is lent again.
+    for (const lent of loans.values()) lent.calls.delete(call);
   }
 
   /** What goes on over it is cancelled. As nobody knows how far that came, nobody else gets such a connection. */
